@@ -1,0 +1,1 @@
+"""Radiographs: sources, splits, preparation, phantoms."""

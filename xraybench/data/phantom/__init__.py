@@ -1,0 +1,1 @@
+"""Computed radiographs with known answers."""

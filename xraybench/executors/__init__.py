@@ -1,0 +1,1 @@
+"""Where cells run: processes of this machine, and adapters for larger ones."""

@@ -1,0 +1,1 @@
+"""Explanation methods, one file a method family; each frozen dataclass is an explainer, its fields the parameters."""

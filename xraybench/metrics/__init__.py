@@ -1,0 +1,1 @@
+"""Scores of attribution maps, one file a metric: formula, paper, range, direction."""

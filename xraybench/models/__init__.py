@@ -1,0 +1,1 @@
+"""Classifiers, one file an architecture, built so that hooks and relevance rules are exact."""

@@ -1,0 +1,203 @@
+"""What exists, by name: one literal table a kind, then the entry points of installed plug-ins.
+
+Built-ins and plug-ins load lazily through the same look-up; listing names imports neither torch nor any plug-in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import re
+import tomllib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from xraybench.errors import PluginError, UsageError
+
+EXPLAINERS = {
+    "gradient": "xraybench.explainers.gradient:Gradient",
+    "gradient-x-input": "xraybench.explainers.gradient:GradientXInput",
+    "integrated-gradients": "xraybench.explainers.gradient:IntegratedGradients",
+    "smoothgrad": "xraybench.explainers.gradient:SmoothGrad",
+    "guided-backprop": "xraybench.explainers.gradient:GuidedBackprop",
+    "deeplift": "xraybench.explainers.deeplift:DeepLift",
+    "grad-cam": "xraybench.explainers.cam:GradCam",
+    "layer-cam": "xraybench.explainers.cam:LayerCam",
+    "lrp-epsilon-plus-flat": "xraybench.explainers.lrp:EpsilonPlusFlat",
+    "deep-taylor": "xraybench.explainers.lrp:DeepTaylor",
+    "occlusion": "xraybench.explainers.perturbation:Occlusion",
+    "rise": "xraybench.explainers.perturbation:Rise",
+}
+REFERENCES = {
+    "random": "xraybench.references.controls:Random",
+    "centre-gaussian": "xraybench.references.controls:CentreGaussian",
+    "sobel": "xraybench.references.controls:Sobel",
+    "image": "xraybench.references.controls:Image",
+    "mean-mask": "xraybench.references.controls:MeanMask",
+    "blank": "xraybench.references.controls:Blank",
+    "oracle": "xraybench.references.ceilings:Oracle",
+}
+METRICS = {
+    "pointing-game": "xraybench.metrics.pointing_game:PointingGame",
+    "relevance-mass": "xraybench.metrics.relevance_mass:RelevanceMass",
+    "relevance-rank": "xraybench.metrics.relevance_rank:RelevanceRank",
+    "pixel-auprc": "xraybench.metrics.pixel_auprc:PixelAuprc",
+    "insertion-auc": "xraybench.metrics.insertion_auc:InsertionAuc",
+    "deletion-auc": "xraybench.metrics.deletion_auc:DeletionAuc",
+    "srg": "xraybench.metrics.srg:Srg",
+    "max-sensitivity": "xraybench.metrics.max_sensitivity:MaxSensitivity",
+    "mprt": "xraybench.metrics.mprt:Mprt",
+    "sparseness": "xraybench.metrics.sparseness:Sparseness",
+    "twin-localisation": "xraybench.metrics.twin_localisation:TwinLocalisation",
+    "cost": "xraybench.metrics.cost:CostMetric",
+}
+MODELS = {
+    "small-cnn": "xraybench.models.small_cnn:build",
+    "densenet-tiny": "xraybench.models.densenet:build_tiny",
+    "mlp-400-tanh": "xraybench.models.mlp:build_400_tanh",
+}
+SOURCES = {
+    "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",
+    "mnist": "xraybench.data.sources.mnist:open_source",
+    "digits": "xraybench.data.sources.digits:open_source",
+}
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "explainers": EXPLAINERS,
+    "references": REFERENCES,
+    "metrics": METRICS,
+    "models": MODELS,
+    "sources": SOURCES,
+    "tasks": {},  # task files: see tasks.py
+}
+PEERS = {
+    ("explainers", "captum"): "xraybench.explainers.captum_peer:Captum",
+    ("explainers", "zennit"): "xraybench.explainers.zennit_peer:Zennit",
+    ("metrics", "quantus"): "xraybench.metrics.quantus_peer:Quantus",
+}
+PLUGIN_KINDS = ("explainers", "metrics", "models", "sources", "tasks")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered name: where it loads from (`module:attribute`), and who brought it."""
+
+    kind: str
+    name: str
+    target: str
+    origin: str  # "built-in", or the plug-in's distribution and version
+
+
+@dataclass(frozen=True)
+class Call:
+    """A name with parameters, as written in a task file or on the command line: `rise(masks=500)`."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        if not self.parameters:
+            return self.name
+        return f"{self.name}({', '.join(f'{key}={value}' for key, value in self.parameters.items())})"
+
+
+def parse_call(text: str) -> Call:
+    """Read `name` or `name(key=value, ...)`; values are TOML (numbers, true, "text") or bare words."""
+    match = re.fullmatch(r"\s*([\w:.+-]+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
+    if not match:
+        raise UsageError(f"cannot read {text!r}", 'write a name, or a name with parameters: "rise(masks=500)"')
+    pairs = re.split(r",(?![^\[]*\])", match[2]) if match[2] and match[2].strip() else []
+    return Call(match[1], dict(_parameter(pair, text) for pair in pairs))
+
+
+def _parameter(pair: str, text: str) -> tuple[str, Any]:
+    key, separator, value = (part.strip() for part in pair.partition("="))
+    if not separator or not key.isidentifier() or not value:
+        raise UsageError(f"cannot read the parameter {pair.strip()!r} of {text!r}", "parameters are key=value")
+    try:
+        return key, tomllib.loads(f"x = {value}")["x"]
+    except tomllib.TOMLDecodeError:
+        return key, value
+
+
+@cache
+def plugins(kind: str) -> Mapping[str, Entry]:
+    """The entry points `xraybench.<kind>` of installed distributions; nothing is imported."""
+    found = {}
+    for point in entry_points(group=f"xraybench.{kind}"):
+        origin = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown distribution"
+        if point.name in TABLES[kind]:
+            warnings.warn(f"{origin}: {point.name!r} is the name of a built-in of {kind}; not used", stacklevel=2)
+        else:
+            found[point.name] = Entry(kind, point.name, point.value, origin)
+    return found
+
+
+def entries(kind: str) -> dict[str, Entry]:
+    """Every name of a kind, built-ins first, each in its table's order."""
+    return {name: Entry(kind, name, target, "built-in") for name, target in TABLES[kind].items()} | (
+        dict(plugins(kind)) if kind in PLUGIN_KINDS else {}
+    )
+
+
+def find(kind: str, name: str) -> Entry:
+    """The entry of a name; UsageError names the nearest one there is."""
+    library, colon, _ = name.partition(":")
+    if colon and (kind, library) in PEERS:
+        return Entry(kind, name, PEERS[kind, library], library)
+    known = entries(kind)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"`xraybench list {kind}` shows what there is"
+        raise UsageError(f"no {kind.removesuffix('s')} is called {name!r}", hint)
+    return known[name]
+
+
+def load(entry: Entry) -> Any:
+    """Import what an entry names; PluginError where it cannot be imported."""
+    module, _, attribute = entry.target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        if entry.origin == "built-in":
+            raise
+        raise PluginError(
+            f"{entry.origin}: {entry.kind.removesuffix('s')} {entry.name!r} does not load: {error!r}",
+            f"`xraybench check-plugin {entry.name}` shows where; uninstall the plug-in to go on without it",
+        ) from error
+
+
+def build(kind: str, call: Call) -> Any:
+    """The explainer, reference or metric that a call names, with its parameters."""
+    entry = find(kind, call.name)
+    made = load(entry)
+    parameters = dict(call.parameters)
+    if call.name.partition(":")[1]:
+        return made(call.name.partition(":")[2], tuple(sorted(parameters.items())))
+    if isinstance(made, type):
+        _check_parameters(call, made)
+        return made(**parameters)
+    if parameters:
+        raise UsageError(f"{call.name!r} takes no parameters", f"write {call.name!r} alone")
+    return made
+
+
+def _check_parameters(call: Call, made: type) -> None:
+    known = [field.name for field in dataclasses.fields(made)] if dataclasses.is_dataclass(made) else []
+    for key in call.parameters:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes: {', '.join(known) or 'none'}"
+            raise UsageError(f"{call.name!r} has no parameter {key!r}", hint)
+
+
+def parameters_of(built: Any) -> dict[str, Any]:
+    """All parameters of a built object, defaults included: what its identity is made of."""
+    if not dataclasses.is_dataclass(built):
+        return {}
+    fields = {field.name: getattr(built, field.name) for field in dataclasses.fields(built)}
+    return {name: value for name, value in fields.items() if not callable(value)}

@@ -1,0 +1,234 @@
+"""Records: what a run leaves on disk, and the only way it is read and written.
+
+    <run>/run.json                              RunRecord: task, preset, source, what makes rows comparable
+    <run>/models/<model id>/model.json          ModelRecord: recipe, digests, test scores (weights lie beside it)
+    <run>/cells/<cell id>/cell.json             CellRecord: written last; its presence is the commit mark
+    <run>/cells/<cell id>/scores/<metric>.parquet   one row an image: image_id, patient_id, value
+    <run>/cells/<cell id>/{maps.npy, gallery.npz, log.txt}
+                                                gallery: image uint8 [K,H,W], mask bool [K,H,W], map float32 [K,H,W],
+                                                kind [K] ("best", "worst", "random"), image_id [K], score float64 [K]
+
+Everything is written under a temporary name and then moved into place, so a reader sees a whole file or none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ValidationError as PydanticError
+
+from xraybench.errors import RecordError
+from xraybench.spec import Role
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+Status = Literal["ok", "failed", "skipped"]
+
+
+class Record(BaseModel):
+    """Base of all records: unknown fields are errors, so that nothing is lost in reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Interval(Record):
+    """A mean over n images, and its 95 % interval (None under 30 patients)."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+class MetricInfo(Record):
+    """A metric as it was asked for: its label on boards, and what a reader must know to read it."""
+
+    label: str
+    name: str
+    parameters: dict[str, Any]
+    family: str
+    higher_is_better: bool | None
+    range: tuple[float | None, float | None]  # None: unbounded
+    reference: str
+    version: int
+
+
+class RunRecord(Record):
+    """What all cells of a run have in common; rows of runs with different keys are never ranked together."""
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    task: str
+    task_version: int
+    title: str
+    preset: str
+    source: str
+    phantom: bool
+    redistributable: bool
+    comparability_key: str
+    data_digest: str
+    explained: str  # which test images are explained, for which target: a sentence for the page
+    notes: list[str] = Field(default_factory=list)
+    reference_values: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's, by model and score
+    command: str
+
+
+class ModelRecord(Record):
+    """A trained model: one model entry of a task with one seed."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    model: str
+    architecture: str
+    seed: int
+    recipe: dict[str, Any]
+    weights_digest: str
+    split_digest: str
+    parameters: int
+    seconds: float
+    history: list[dict[str, float]]
+    scores: dict[str, Interval]  # on the test set: roc-auc, accuracy, kappa, ...
+    strata: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # e.g. grade=hairline -> scores
+    beats_chance: bool
+
+
+class ScoreInfo(Record):
+    """One metric of one cell: measured, or skipped with the reason."""
+
+    metric: MetricInfo
+    status: Status
+    reason: str | None = None
+    maps_digest: str | None = None
+    seconds: float = 0.0
+    image_forwards: float = 0.0
+
+
+class Spent(Record):
+    """What explaining took: per image (means), and at its peak."""
+
+    forwards: float
+    backwards: float
+    milliseconds: float
+    peak_bytes: int
+
+
+class CellRecord(Record):
+    """task x data x model x seed x explainer: the unit of work, resume, distribution and publication."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    task: str
+    model: str
+    model_id: str
+    seed: int
+    explainer: str  # the label on boards: the name, with parameters where they differ from the preset's
+    name: str
+    parameters: dict[str, Any]
+    family: str
+    role: Role
+    signed: bool
+    origin: str
+    status: Status
+    reason: str | None = None  # why it was skipped, or the error
+    weights_digest: str | None = None
+    maps_digest: str | None = None
+    n_images: int = 0
+    spent: Spent | None = None
+    scores: dict[str, ScoreInfo] = Field(default_factory=dict)  # by metric label
+    notes: dict[str, float] = Field(default_factory=dict)  # measured beside the map, e.g. conservation_error
+    versions: dict[str, str] = Field(default_factory=dict)
+    hardware: dict[str, str] = Field(default_factory=dict)
+    flags: dict[str, str] = Field(default_factory=dict)  # determinism, dtype, threads
+    seconds: dict[str, float] = Field(default_factory=dict)  # by phase
+    reproduce: str = ""  # the command that makes this row again
+
+
+R = TypeVar("R", bound=Record)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, moved onto it when the block ends well and removed when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def read_record(path: Path, kind: type[R]) -> R:
+    """Read a record; RecordError where it cannot be read, breaks the format or is of another version of it."""
+    try:
+        record = kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}", "check the path and its permissions") from error
+    except (PydanticError, UnicodeDecodeError) as error:
+        raise RecordError(
+            f"{path}: is not a {kind.__name__} of format {SCHEMA_VERSION}: {_first_line(error)}",
+            "move its folder away to have it computed again, or use the version of xraybench that wrote it",
+        ) from error
+    version = getattr(record, "schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise RecordError(
+            f"{path}: is of format {version}, this xraybench reads {SCHEMA_VERSION}",
+            "choose another --out, or use the version of xraybench that wrote it",
+        )
+    return record
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, PydanticError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}"
+    return str(error).splitlines()[0]
+
+
+def write_scores(path: Path, scores: pd.DataFrame, stamp: Mapping[str, str]) -> None:
+    """Write one metric's scores (columns image_id, patient_id, value) with the stamp of what they were made from."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(scores, preserve_index=False)
+    table = table.replace_schema_metadata({f"xraybench.{key}": value for key, value in stamp.items()})
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """One metric's scores, one row an image; RecordError where the file cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise RecordError(f"{path}: cannot be read: {error}", "remove it to have this metric computed again") from error
+
+
+def scores_path(cell: Path, label: str) -> Path:
+    """Where the scores of a metric lie: its label, made safe for file names."""
+    safe = "".join(char if char.isalnum() or char in "-_.=," else "_" for char in label)
+    return cell / "scores" / f"{safe}.parquet"
+
+
+def iterate_records(folder: Path, name: str, kind: type[R]) -> Iterator[tuple[Path, R]]:
+    """Every committed record `<folder>/*/<name>`, in the order of folder names."""
+    for path in sorted(folder.glob(f"*/{name}")):
+        yield path.parent, read_record(path, kind)

@@ -1,0 +1,261 @@
+"""The contracts: what an explainer, a reference map, a model, a metric and a source are.
+
+Nothing here imports torch: names are listed and work is planned without it. Explainers and metrics follow suit and
+import torch inside the functions that compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from torch import Tensor, nn
+
+Needs = Literal["gradient", "convolution", "nothing"]
+Role = Literal["method", "control", "ceiling"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an explainer may know beside image and model: statistics of *training* images, never a mask or a label.
+
+    baseline: float32 [C,H,W], the training mean unless the row names another; background: float32 [N,C,H,W] training
+    images; low, high: float32 [C,1,1], the bounds of the input after normalisation; seeds: int64 [B] from the image
+    ids (draws never depend on batch mates); batch_size: how many images to forward at once.
+    """
+
+    baseline: Tensor
+    background: Tensor
+    low: Tensor
+    high: Tensor
+    seeds: Tensor
+    batch_size: int = 64
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """(model, images [B,C,H,W] float32, targets [B] int64, context) -> maps [B,H,W] float32, signed, not normalised.
+
+    Explains the logit `targets[b]`, leaves the model as it found it whatever happens, does not change the images, and
+    gives each image the same map whatever its batch mates. `cost` is in image-forwards per image; a backward counts 2.
+    """
+
+    family: str
+    signed: bool
+    needs: Needs
+    version: int
+
+    def cost(self, image_size: int) -> int: ...
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class FunctionExplainer:
+    """A plain function with the declarations that make it an explainer."""
+
+    function: Callable[[nn.Module, Tensor, Tensor, Context], Tensor]
+    signed: bool
+    needs: Needs
+    forwards: int
+    family: str
+    version: int
+
+    def cost(self, image_size: int) -> int:
+        """Image-forwards per image, as declared."""
+        return self.forwards
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        return self.function(model, images, targets, context)
+
+
+def explainer(
+    *, signed: bool, cost: int, needs: Needs = "gradient", family: str = "plug-in", version: int = 1
+) -> Callable[[Callable[[nn.Module, Tensor, Tensor, Context], Tensor]], FunctionExplainer]:
+    """Make a function an explainer: `@explainer(signed=True, cost=3)`."""
+    return lambda function: FunctionExplainer(function, signed, needs, cost, family, version)
+
+
+@runtime_checkable
+class Reference(Protocol):
+    """(images [B,C,H,W], masks [B,H,W] bool, mean_training_mask [H,W] float32, seeds [B]) -> maps [B,H,W] float32.
+
+    A map that no model made, on every board to say what a score is worth. It may see the masks; explainers never do.
+    """
+
+    role: Role
+    version: int
+
+    def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor: ...
+
+
+class Classifier(Protocol):
+    """A built model: an nn.Module in which every nonlinearity and pooling is a module of its own, nothing in place.
+
+    `cam_layer` names the submodule whose output the CAM family weights (None where there is no such layer);
+    `layers` names the submodules in forward order, for layer similarity, atlas and cascading randomisation.
+    """
+
+    cam_layer: str | None
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What explaining an image took: means over images."""
+
+    forwards: float
+    backwards: float
+    milliseconds: float
+    peak_bytes: int
+
+    @property
+    def image_forwards(self) -> float:
+        """Forwards and backwards in one number; a backward counts 2."""
+        return self.forwards + 2 * self.backwards
+
+
+class Explain(Protocol):
+    """Explains the evidence's images again, altered (same shape, same order), or under another model."""
+
+    def __call__(self, images: Tensor, model: nn.Module | None = None) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Twins:
+    """The same radiographs without the finding: images [B,C,H,W], and where pixels differ: difference [B,H,W] bool."""
+
+    images: Tensor
+    difference: Tensor
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a metric may look at, for B explained images.
+
+    images: float32 [B,C,H,W] as the model sees them; grey: float32 [B,H,W] in [0,1]; targets: int64 [B]; maps: float32
+    [B,H,W]; regions: name -> bool [B,H,W] (a name stands there only where the source has it; an image without such a
+    region is all False); baseline: float32 [C,H,W]; seeds: int64 [B]; explain: None where the map does not come from
+    the model.
+    """
+
+    model: nn.Module
+    images: Tensor
+    grey: Tensor
+    targets: Tensor
+    maps: Tensor
+    regions: Mapping[str, Tensor]
+    baseline: Tensor
+    seeds: Tensor
+    cost: Cost
+    twins: Twins | None = None
+    explain: Explain | None = None
+    batch_size: int = 64
+    shared: dict[Hashable, Any] = field(default_factory=dict)
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What several metrics need is computed by the first that asks, and found by the others."""
+        if key not in self.shared:
+            self.shared[key] = compute()
+        return self.shared[key]  # type: ignore[no-any-return]
+
+
+MetricNeeds = Literal["finding", "twins", "explain"]
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """(evidence) -> scores [B] float, NaN where undefined (counted, never ranked).
+
+    `higher_is_better` is None for descriptive metrics, which are shown but not ranked. `needs` says what the evidence
+    must hold. `cost` is in image-forwards per image, by the name of what they buy: metrics that share a pair of curves
+    name it alike, and a plan counts it once.
+    """
+
+    family: str
+    higher_is_better: bool | None
+    range: tuple[float, float]
+    reference: str
+    needs: frozenset[MetricNeeds]
+    version: int
+
+    def cost(self, explainer_cost: int, image_size: int) -> Mapping[str, int]: ...
+    def __call__(self, evidence: Evidence) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class ReExplaining:
+    """Base of metrics that explain again (max-sensitivity, mprt): what they may spend.
+
+    patients: measured on a fixed subset of so many patients (None: all). price_limit: skipped, with the reason "price",
+    for explainers that cost more image-forwards per image (None: never).
+    """
+
+    patients: int | None = None
+    price_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class FunctionMetric:
+    """A plain function with the declarations that make it a metric."""
+
+    function: Callable[[Evidence], Tensor]
+    family: str
+    higher_is_better: bool | None
+    range: tuple[float, float]
+    reference: str
+    needs: frozenset[MetricNeeds]
+    version: int
+    forwards: int
+
+    def cost(self, explainer_cost: int, image_size: int) -> Mapping[str, int]:
+        """Image-forwards per image, as declared."""
+        return {self.function.__qualname__: self.forwards}
+
+    def __call__(self, evidence: Evidence) -> Tensor:
+        return self.function(evidence)
+
+
+def metric(
+    *,
+    family: str,
+    higher_is_better: bool | None,
+    range: tuple[float, float],
+    reference: str,
+    needs: frozenset[MetricNeeds] = frozenset(),
+    cost: int = 0,
+    version: int = 1,
+) -> Callable[[Callable[[Evidence], Tensor]], FunctionMetric]:
+    """Make a function a metric: `@metric(family="complexity", higher_is_better=None, range=(0, 1), ...)`."""
+    return lambda function: FunctionMetric(function, family, higher_is_better, range, reference, needs, version, cost)
+
+
+class Source(Protocol):
+    """A data set, read as it is unpacked (or computed, for phantoms).
+
+    `index` gives one row an image: `image_id, patient_id, study_id, path, split, view, site` and one column a label
+    (1, 0, NaN); `image` the decoded radiograph as float32 [H,W] in [0,1]; `regions` the named boolean masks [H,W] of
+    one row (finding, difference, lung, text, hardware, frame, landmark), at the image's own size; `twin` the same
+    radiograph without its finding, or None. `identity` is what the data's digest is made of.
+    """
+
+    name: ClassVar[str]
+    phantom: ClassVar[bool]
+    redistributable: ClassVar[bool]
+
+    def identity(self) -> Mapping[str, Any]: ...
+    def index(self) -> pd.DataFrame: ...
+    def image(self, row: Mapping[str, Any]) -> np.ndarray: ...
+    def regions(self, row: Mapping[str, Any]) -> Mapping[str, np.ndarray]: ...
+    def twin(self, row: Mapping[str, Any]) -> np.ndarray | None: ...
+
+
+class OpenSource(Protocol):
+    """How the runner opens a source: the folder given with --data (None for a phantom) and the preset's settings."""
+
+    def __call__(self, root: Path | None, settings: Mapping[str, Any]) -> Source: ...
