@@ -217,7 +217,8 @@ def read_scores(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path).to_pandas()
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        return frame
     except (OSError, pa.ArrowException) as error:
         raise RecordError(f"{path}: cannot be read: {error}", "remove it to have this metric computed again") from error
 

@@ -1,0 +1,177 @@
+"""Task files: one TOML a task, plain data, checked key by key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ValidationError as PydanticError
+
+from xraybench import registry
+from xraybench.errors import TaskFileError, UsageError
+
+Parameters = dict[str, Any]
+
+
+class _Table(BaseModel):
+    """Base of all tables of a task file: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Stage(_Table):
+    """One training stage; a model entry's stages follow one another."""
+
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    flip: bool = False  # random left-right flip
+    shift: float = Field(default=0.0, ge=0, lt=1)  # random translation, as a share of the image's side
+    noise: float = Field(default=0.0, ge=0)  # standard deviation of Gaussian noise, in units of the input's
+    keep: Literal["last", "best-loss"] = "last"  # which epoch's weights are kept, by the validation set
+
+
+class ModelEntry(_Table):
+    """A model of the task: an architecture and how it is trained, in the presets that name it."""
+
+    name: str
+    architecture: str
+    presets: list[str]
+    stages: list[Stage] = Field(min_length=1)
+
+
+class Explained(_Table):
+    """Which test images are explained, for which logit."""
+
+    images: Literal["positive", "all"]
+    target: Literal["label", "predicted"] = "label"
+
+
+class Preset(_Table):
+    """How much is computed: sizes and budgets, and the settings behind plain names of explainers and metrics."""
+
+    image_size: int = Field(ge=8)
+    explained: int = Field(gt=0)  # test images, at most one a patient before any patient's second
+    max_image_forwards: int | None = None  # per model, for explaining and scoring
+    sources: dict[str, Parameters] = Field(default_factory=dict)  # settings by source
+    explainers: dict[str, Parameters] = Field(default_factory=dict)
+    metrics: dict[str, Parameters] = Field(default_factory=dict)
+
+
+class Task(_Table):
+    """A task: what is classified, on which data, by which models, and what is explained."""
+
+    name: str
+    version: int
+    title: str
+    description: str
+    kind: Literal["binary", "multi-class"]
+    labels: list[str] = Field(min_length=1)
+    sources: list[str] = Field(min_length=1)  # the first is used where no --data is given
+    strata: list[str] = Field(default_factory=list)  # columns of the index by which test scores are broken down
+    explained: Explained
+    models: list[ModelEntry] = Field(min_length=1)
+    presets: dict[str, Preset] = Field(min_length=1)
+    reference: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's scores, by its model
+    notes: list[str] = Field(default_factory=list)
+
+    @property
+    def num_outputs(self) -> int:
+        """Logits of a model of this task: one for a binary task, else one a label."""
+        return 1 if self.kind == "binary" else len(self.labels)
+
+    def preset(self, name: str) -> Preset:
+        """The preset of that name."""
+        if name not in self.presets:
+            raise UsageError(f"task {self.name!r} has no preset {name!r}", f"it has: {', '.join(self.presets)}")
+        return self.presets[name]
+
+    def models_of(self, preset: str) -> list[ModelEntry]:
+        """The model entries that a preset trains."""
+        return [entry for entry in self.models if preset in entry.presets]
+
+
+def task_files() -> dict[str, Path]:
+    """Every task by name: the shipped ones, then those of plug-ins."""
+    return {path.stem: path for path in sorted(_shipped_folder().glob("*.toml"))} | dict(_plugin_files())
+
+
+def _shipped_folder() -> Path:
+    inside_wheel = Path(__file__).parent / "_tasks"
+    return inside_wheel if inside_wheel.is_dir() else Path(__file__).parents[1] / "tasks"
+
+
+def _plugin_files() -> Iterator[tuple[str, Path]]:
+    """An entry point of `xraybench.tasks` is `package:file.toml`; it is located, not imported."""
+    for entry in registry.plugins("tasks").values():
+        package, _, file = entry.target.partition(":")
+        try:
+            yield entry.name, Path(str(distribution(package.partition(".")[0]).locate_file(""))) / package / file
+        except PackageNotFoundError:
+            continue
+
+
+def load_task(name_or_path: str) -> Task:
+    """A task by its name, or by the path of a task file of one's own."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        files = task_files()
+        if name_or_path not in files:
+            near = difflib.get_close_matches(name_or_path, files, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(files)}"
+            raise UsageError(f"no task is called {name_or_path!r}", hint)
+        path = files[name_or_path]
+    return read_task(path)
+
+
+def read_task(path: Path) -> Task:
+    """Read and check one task file; TaskFileError names the key and, where it is misspelt, the near one."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TaskFileError(f"{path}: cannot be read: {error.strerror}", "give the path of a task file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TaskFileError(f"{path}: is not TOML: {error}", "see tasks/README.md") from error
+    try:
+        task = Task.model_validate(table)
+    except PydanticError as error:
+        raise _explained_error(path, error) from error
+    _check_names(path, task)
+    return task
+
+
+def _explained_error(path: Path, error: PydanticError) -> TaskFileError:
+    errors = error.errors()
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    where = ".".join(map(str, first["loc"]))
+    if first["type"] != "extra_forbidden":
+        return TaskFileError(f"{path}: {where}: {first['msg']}", "see tasks/README.md for what a task file holds")
+    known = {name for table in (Task, Preset, Explained, ModelEntry, Stage) for name in table.model_fields}
+    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "see tasks/README.md for the keys there are"
+    return TaskFileError(f"{path}: unknown key {where!r}", hint)
+
+
+def _check_names(path: Path, task: Task) -> None:
+    """Names in a task file must exist, and presets named by models must be there."""
+    for entry in task.models:
+        registry.find("models", entry.architecture)
+        for named in entry.presets:
+            if named not in task.presets:
+                raise TaskFileError(f"{path}: model {entry.name!r} names preset {named!r}", "no such preset here")
+    for preset_name, preset in task.presets.items():
+        for source in [*task.sources, *preset.sources]:
+            registry.find("sources", source)
+        for kind, settings in (("explainers", preset.explainers), ("metrics", preset.metrics)):
+            for name in settings:
+                registry.find(kind, name)
+        if not task.models_of(preset_name):
+            raise TaskFileError(f"{path}: no model names preset {preset_name!r}", "add it to a model's presets")
