@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as PydanticError
 
 from xraybench import registry
-from xraybench.errors import TaskFileError, UsageError
+from xraybench.errors import TaskFileError
 
 Parameters = dict[str, Any]
 
@@ -90,9 +90,7 @@ class Task(_Table):
 
     def preset(self, name: str) -> Preset:
         """The preset of that name."""
-        if name not in self.presets:
-            raise UsageError(f"task {self.name!r} has no preset {name!r}", f"it has: {', '.join(self.presets)}")
-        return self.presets[name]
+        return registry.near(name, self.presets, f"preset of task {self.name!r}")
 
     def models_of(self, preset: str) -> list[ModelEntry]:
         """The model entries that a preset trains."""
@@ -123,12 +121,7 @@ def load_task(name_or_path: str) -> Task:
     """A task by its name, or by the path of a task file of one's own."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
-        files = task_files()
-        if name_or_path not in files:
-            near = difflib.get_close_matches(name_or_path, files, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(files)}"
-            raise UsageError(f"no task is called {name_or_path!r}", hint)
-        path = files[name_or_path]
+        path = registry.near(name_or_path, task_files(), "task")
     return read_task(path)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from xraybench.data.sources._digit_table import digit_table
 from xraybench.errors import DataError, UsageError
+from xraybench.spec import MetricNeeds
 
 
 @cache
@@ -32,6 +33,7 @@ class Digits:
 
     name: ClassVar[str] = "digits"
     phantom: ClassVar[bool] = False
+    offers: ClassVar[frozenset[MetricNeeds]] = frozenset()
     redistributable: ClassVar[bool] = True
 
     def identity(self) -> Mapping[str, Any]:

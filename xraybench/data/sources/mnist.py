@@ -15,6 +15,7 @@ import pandas as pd
 
 from xraybench.data.sources._digit_table import digit_table
 from xraybench.errors import DataError, UsageError
+from xraybench.spec import MetricNeeds
 
 MD5 = {  # of the decompressed files
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -35,6 +36,7 @@ class Mnist:
     test: int = 10000
     name: ClassVar[str] = "mnist"
     phantom: ClassVar[bool] = False
+    offers: ClassVar[frozenset[MetricNeeds]] = frozenset()
     redistributable: ClassVar[bool] = False
 
     def identity(self) -> Mapping[str, Any]:

@@ -1,0 +1,186 @@
+"""Where a worker computes: a run's folders, and its data as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from xraybench import registry
+from xraybench.data.prepare import Prepared
+from xraybench.identity import seed_of
+from xraybench.planning import CellJob, ModelJob
+from xraybench.spec import Context, Twins
+from xraybench.tasks import Task
+from xraybench.training import Examples, predict
+
+BACKGROUND = 32  # training images an explainer may use as a background
+BATCH = 64  # images forwarded at once
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run's work happens: its folders, its task, its device. Picklable; tensors are made in the worker."""
+
+    run: Path
+    data: Path
+    task: Task
+    n_explained: int
+    device: str
+    command: str  # what makes a row again, up to --model and --explainer
+
+    def model_folder(self, job: ModelJob) -> Path:
+        """Where a model's record and weights lie."""
+        return self.run / "models" / job.id
+
+    def cell_folder(self, job: CellJob) -> Path:
+        """Where a cell's record, scores and maps lie."""
+        return self.run / "cells" / job.id
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A place's data as tensors, shared by all the jobs of a worker."""
+
+    place: Place
+
+    @cached_property
+    def device(self) -> torch.device:
+        """The device named, or with "auto" the first GPU, else the CPU."""
+        if self.place.device != "auto":
+            return torch.device(self.place.device)
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The prepared source."""
+        return Prepared(self.place.data)
+
+    def images(self, rows: NDArray[np.int64]) -> Tensor:
+        """float32 [N,1,S,S], normalised by the training images' mean and standard deviation."""
+        statistics = self.prepared.statistics
+        grey = torch.from_numpy(self.prepared.grey(rows)).to(self.device)
+        return ((grey - statistics.mean) / statistics.std)[:, None]
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """Positions of a split's images."""
+        return np.flatnonzero(self.prepared.index["split"] == split)
+
+    def labels(self, rows: NDArray[np.int64]) -> Tensor:
+        """float32 [N,1] of 0/1 for a binary task, int64 [N] of class numbers otherwise."""
+        values = self.prepared.index.iloc[rows][self.place.task.labels].to_numpy(np.float32)
+        if self.place.task.kind == "binary":
+            return torch.from_numpy(values).to(self.device)
+        return torch.from_numpy(values.argmax(1)).to(self.device)
+
+    def examples(self, split: str) -> Examples:
+        """A split's images and labels."""
+        rows = self.rows(split)
+        return Examples(self.images(rows), self.labels(rows))
+
+    @cached_property
+    def explained_rows(self) -> NDArray[np.int64]:
+        """Positions of the images that are explained."""
+        return self.prepared.explained.rows[: self.place.n_explained]
+
+    @cached_property
+    def image_size(self) -> int:
+        """The side of the images, in pixels."""
+        return self.prepared.statistics.image_size
+
+    @cached_property
+    def explained_table(self) -> pd.DataFrame:
+        """The index rows of the explained images."""
+        return self.prepared.index.iloc[self.explained_rows]
+
+    def rows_of_patients(self, patients: int | None) -> Tensor:
+        """Positions among the explained images of the first so many patients (None: of all)."""
+        ids = self.explained_table["patient_id"]
+        first = ids.drop_duplicates().head(patients) if patients else ids
+        return torch.from_numpy(np.flatnonzero(ids.isin(first)))
+
+    @cached_property
+    def explained_grey(self) -> Tensor:
+        """float32 [M,S,S] in [0,1]."""
+        return torch.from_numpy(self.prepared.grey(self.explained_rows)).to(self.device)
+
+    @cached_property
+    def mean_training_mask(self) -> Tensor:
+        """float32 [S,S]: the mean of the training images' finding masks."""
+        return torch.from_numpy(self.prepared.mean_training_mask).to(self.device)
+
+    @cached_property
+    def explained_images(self) -> Tensor:
+        """float32 [M,1,S,S]."""
+        return self.images(self.explained_rows)
+
+    @cached_property
+    def seeds(self) -> Tensor:
+        """int64 [M], from the image ids."""
+        return torch.tensor([seed_of("image", image_id) for image_id in self.explained_table["image_id"]])
+
+    @cached_property
+    def regions(self) -> dict[str, Tensor]:
+        """Named masks of the explained images, bool [M,S,S]."""
+        stored = self.prepared.explained.regions
+        return {name: torch.from_numpy(mask[: self.place.n_explained]).to(self.device) for name, mask in stored.items()}
+
+    @cached_property
+    def twins(self) -> Twins | None:
+        """The explained images without their finding, where the source has them."""
+        twins = self.prepared.explained.twins
+        if twins is None or "difference" not in self.regions:
+            return None
+        statistics = self.prepared.statistics
+        grey = torch.from_numpy(twins[: self.place.n_explained]).to(self.device)
+        return Twins(((grey - statistics.mean) / statistics.std)[:, None], self.regions["difference"])
+
+    @cached_property
+    def context(self) -> Context:
+        """What explainers may know of the training images."""
+        rows = self.rows("train")
+        chosen = np.random.default_rng(0).choice(rows, min(BACKGROUND, len(rows)), replace=False)
+        mean_image = torch.from_numpy(self.prepared.grey(rows).mean(0, keepdims=True)).to(self.device)
+        statistics = self.prepared.statistics
+        low, high = (
+            (torch.full((1, 1, 1), bound, device=self.device) - statistics.mean) / statistics.std
+            for bound in (0.0, 1.0)
+        )
+        baseline = (mean_image - statistics.mean) / statistics.std
+        return Context(baseline, self.images(np.sort(chosen)), low, high, self.seeds, BATCH)
+
+    def targets(self, model: nn.Module) -> Tensor:
+        """int64 [M]: the logit that is explained for each image."""
+        if self.place.task.kind == "binary":
+            return torch.zeros(len(self.explained_rows), dtype=torch.int64, device=self.device)
+        if self.place.task.explained.target == "predicted":
+            return predict(model, self.explained_images).argmax(1)
+        return self.labels(self.explained_rows)
+
+    def build(self, job: ModelJob) -> nn.Module:
+        """An untrained model of the job's architecture."""
+        builder = registry.load(registry.find("models", job.entry.architecture))
+        model: nn.Module = builder(self.place.task.num_outputs, 1, self.image_size)
+        return model.to(self.device)
+
+    def model(self, job: ModelJob) -> nn.Module:
+        """The trained model, in evaluation mode, without gradients on its parameters."""
+        model = self.build(job)
+        model.load_state_dict(load_file(self.place.model_folder(job) / "weights.safetensors", device=str(self.device)))
+        return model.eval()
+
+
+@cache
+def bench(place: Place) -> Bench:
+    """A worker's data, read once; from here on it computes deterministically, with one thread on a CPU."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    torch.set_num_threads(1)
+    return Bench(place)

@@ -1,0 +1,251 @@
+"""Compute one cell: explain a model's images with one explainer, and score the maps.
+
+A cell is committed by its record, written last, so it is safe to compute twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from xraybench import registry
+from xraybench.cells.bench import Bench, Place, bench
+from xraybench.cells.gallery import write_gallery
+from xraybench.cells.provenance import hardware, versions
+from xraybench.errors import NotApplicableError, XraybenchError
+from xraybench.explaining import ExplainAgain, checked, explain
+from xraybench.identity import digest_bytes
+from xraybench.planning import CellJob, MetricJob
+from xraybench.results import (
+    CellRecord,
+    ModelRecord,
+    ScoreInfo,
+    Spent,
+    read_record,
+    replacing,
+    scores_path,
+    write_record,
+    write_scores,
+)
+from xraybench.scoring import score, why_not
+from xraybench.spec import Cost, Evidence, Explainer, Metric, Notes, ReExplaining, Reference, Twins
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """A cell's maps float32 [M,S,S], with what making them took and showed."""
+
+    maps: Tensor
+    spent: Spent
+    notes: dict[str, float]
+    seconds: float
+    digest: str
+
+
+def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
+    """Explain and score one cell, or add to a finished one the metrics it lacks; an error becomes its record."""
+    folder = place.cell_folder(job)
+    try:
+        record = _compute(bench(place), job, folder)
+    except NotApplicableError as error:
+        record = _cell_record(place, job, status="skipped", reason=error.message)
+    except Exception as error:
+        reason = error.message if isinstance(error, XraybenchError) else repr(error)
+        record = _cell_record(place, job, status="failed", reason=reason)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    write_record(folder / "cell.json", record)
+    report(f"cells of {job.model.label}", 1, 1)
+    return record
+
+
+def _cell_record(place: Place, job: CellJob, **fields: Any) -> CellRecord:
+    built: Explainer | Reference = registry.build(job.kind, job.call)
+    method = isinstance(built, Explainer)
+    return CellRecord(
+        id=job.id,
+        task=place.task.name,
+        model=job.model.entry.name,
+        model_id=job.model.id,
+        seed=job.model.seed,
+        explainer=job.label,
+        name=job.call.name,
+        parameters=dict(job.parameters),
+        family=built.family if isinstance(built, Explainer) else "reference",
+        role="method" if isinstance(built, Explainer) else built.role,
+        signed=isinstance(built, Explainer) and built.signed,
+        origin=registry.find(job.kind, job.call.name).origin,
+        versions=versions(),
+        hardware=hardware(bench(place).device),
+        flags={"deterministic": "warn-only", "dtype": "float32", "threads": str(torch.get_num_threads())},
+        reproduce=f"{place.command} --model {job.model.entry.name}" + (f" --explainer '{job.label}'" if method else ""),
+        **fields,
+    )
+
+
+def _compute(desk: Bench, job: CellJob, folder: Path) -> CellRecord:
+    model = desk.model(job.model)
+    weights = read_record(desk.place.model_folder(job.model) / "model.json", ModelRecord).weights_digest
+    built: Explainer | Reference = registry.build(job.kind, job.call)
+    again = ExplainAgain(built, model, desk.targets(model), desk.context) if isinstance(built, Explainer) else None
+    kept = _kept(folder, weights, desk)
+    made = kept[0] if kept else _make(desk, built, again, folder)
+    evidence = _evidence(desk, model, again, made)
+    cost = built.cost(desk.image_size) if isinstance(built, Explainer) else 0
+    done = dict(kept[1].scores) if kept else {}
+    for metric in job.metrics:
+        if not _is_done(done.get(metric.info.label), metric, made.digest, folder):
+            done[metric.info.label] = _score(desk, metric, evidence, again, cost, folder, made.digest)
+    if not kept:
+        write_gallery(desk, made.maps, folder, done)
+    return _cell_record(
+        desk.place,
+        job,
+        status="ok",
+        weights_digest=weights,
+        maps_digest=made.digest,
+        n_images=len(made.maps),
+        spent=made.spent,
+        scores=done,
+        notes=made.notes,
+        seconds={"explain": made.seconds, "score": sum(info.seconds for info in done.values())},
+    )
+
+
+def _make(desk: Bench, built: Explainer | Reference, again: ExplainAgain | None, folder: Path) -> Maps:
+    """Explain the images, or draw the reference maps, and keep the maps."""
+    images, notes = desk.explained_images, {}
+    if again is not None:
+        maps, cost = explain(again, images)
+        if isinstance(built, Notes):
+            notes = built.notes(again.model, images, again.targets, again.context, maps)
+    else:
+        masks = desk.regions.get("finding", torch.zeros(maps_shape(images), dtype=torch.bool, device=images.device))
+        maps = checked(built(images, masks, desk.mean_training_mask, desk.seeds), images)  # type: ignore[arg-type]
+        cost = Cost(0, 0, 0, 0)
+    array = maps.cpu().numpy()
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "maps.npy") as path, path.open("wb") as file:
+        np.save(file, array)
+    seconds = cost.milliseconds * len(images) / 1000
+    return Maps(maps, Spent(**dataclasses.asdict(cost)), notes, seconds, digest_bytes(array.tobytes()))
+
+
+def maps_shape(images: Tensor) -> tuple[int, int, int]:
+    """[B,H,W] of images [B,C,H,W]."""
+    return len(images), images.shape[-2], images.shape[-1]
+
+
+def _kept(folder: Path, weights: str, desk: Bench) -> tuple[Maps, CellRecord] | None:
+    """The maps of a finished cell, where they still are what its record says."""
+    if not (folder / "cell.json").exists() or not (folder / "maps.npy").exists():
+        return None
+    record = read_record(folder / "cell.json", CellRecord)
+    array = np.load(folder / "maps.npy")
+    digest = digest_bytes(array.tobytes())
+    if (
+        record.status != "ok"
+        or record.spent is None
+        or record.maps_digest != digest
+        or record.weights_digest != weights
+    ):
+        return None
+    maps = torch.from_numpy(array).to(desk.device)
+    return Maps(maps, record.spent, record.notes, record.seconds["explain"], digest), record
+
+
+def _evidence(desk: Bench, model: nn.Module, again: ExplainAgain | None, made: Maps) -> Evidence:
+    return Evidence(
+        model=model,
+        images=desk.explained_images,
+        grey=desk.explained_grey,
+        targets=desk.targets(model),
+        maps=made.maps,
+        regions=desk.regions,
+        baseline=desk.context.baseline,
+        seeds=desk.seeds,
+        cost=Cost(**made.spent.model_dump()),
+        twins=desk.twins,
+        explain=again,
+        batch_size=desk.context.batch_size,
+    )
+
+
+def _is_done(info: ScoreInfo | None, metric: MetricJob, maps_digest: str, folder: Path) -> bool:
+    """Scored by this version with these parameters on these maps, and the file is there."""
+    return (
+        info is not None
+        and info.metric == metric.info
+        and info.status != "failed"
+        and (
+            info.status == "skipped"
+            or (info.maps_digest == maps_digest and scores_path(folder, info.metric.label).exists())
+        )
+    )
+
+
+def _score(
+    desk: Bench,
+    job: MetricJob,
+    evidence: Evidence,
+    again: ExplainAgain | None,
+    cost: int,
+    folder: Path,
+    maps_digest: str,
+) -> ScoreInfo:
+    """One metric of the cell: scored and written, or skipped with its reason, or failed with its error."""
+    metric: Metric = registry.build("metrics", job.call)
+    reason = why_not(metric, evidence, cost)
+    if reason is not None:
+        return ScoreInfo(metric=job.info, status="skipped", reason=reason)
+    patients = metric.patients if isinstance(metric, ReExplaining) else None
+    rows = desk.rows_of_patients(patients)
+    try:
+        scored = score(metric, evidence if len(rows) == len(evidence.maps) else _subset(evidence, rows, again))
+    except NotApplicableError as error:
+        return ScoreInfo(metric=job.info, status="skipped", reason=error.message)
+    table = desk.explained_table.iloc[rows.cpu().numpy()]
+    frame = pd.DataFrame(
+        {
+            "image_id": table["image_id"].to_numpy(),
+            "patient_id": table["patient_id"].to_numpy(),
+            "value": scored.scores.numpy(),
+        }
+    )
+    stamp = {"maps": maps_digest, "metric": str(job.call), "version": str(job.info.version)}
+    write_scores(scores_path(folder, job.info.label), frame, stamp)
+    return ScoreInfo(
+        metric=job.info,
+        status="ok",
+        maps_digest=maps_digest,
+        seconds=scored.seconds,
+        image_forwards=scored.image_forwards,
+    )
+
+
+def _subset(evidence: Evidence, rows: Tensor, again: ExplainAgain | None) -> Evidence:
+    """The evidence of some images only."""
+    twins = evidence.twins and Twins(evidence.twins.images[rows], evidence.twins.difference[rows])
+    return dataclasses.replace(
+        evidence,
+        images=evidence.images[rows],
+        grey=evidence.grey[rows],
+        targets=evidence.targets[rows],
+        maps=evidence.maps[rows],
+        regions={name: mask[rows] for name, mask in evidence.regions.items()},
+        seeds=evidence.seeds[rows],
+        twins=twins,
+        explain=again and again.take(rows),
+        shared={},
+    )

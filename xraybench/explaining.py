@@ -1,0 +1,74 @@
+"""Explaining: run an explainer over images, count what it spends, and offer it to metrics that explain again."""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from xraybench.counting import counting
+from xraybench.errors import ValidationError
+from xraybench.spec import Context, Cost, Explainer
+
+
+@dataclass(frozen=True)
+class ExplainAgain:
+    """An explainer bound to its images' targets and context, for metrics that explain altered images."""
+
+    explainer: Explainer
+    model: nn.Module
+    targets: Tensor
+    context: Context
+
+    def __call__(self, images: Tensor, model: nn.Module | None = None) -> Tensor:
+        """Maps [B,H,W] of altered images, in batches, under this model or another."""
+        parts = []
+        step = self.context.batch_size
+        for start in range(0, len(images), step):
+            part = slice(start, start + step)
+            context = dataclasses.replace(self.context, seeds=self.context.seeds[part])
+            parts.append(self.explainer(model or self.model, images[part], self.targets[part], context))
+        return checked(torch.cat(parts), images)
+
+    def take(self, rows: Tensor) -> ExplainAgain:
+        """The same for some of the images only."""
+        context = dataclasses.replace(self.context, seeds=self.context.seeds[rows])
+        return dataclasses.replace(self, targets=self.targets[rows], context=context)
+
+
+def checked(maps: Tensor, images: Tensor) -> Tensor:
+    """Maps as the contract asks: float32 [B,H,W], finite; ValidationError otherwise."""
+    expected = (len(images), *images.shape[-2:])
+    if tuple(maps.shape) != expected:
+        raise ValidationError(
+            f"maps have shape {tuple(maps.shape)}", f"an explainer returns one map an image: {expected}"
+        )
+    maps = maps.detach().to(torch.float32)
+    if not bool(torch.isfinite(maps).all()):
+        raise ValidationError("maps hold NaN or infinite values", "an explainer returns finite maps")
+    return maps
+
+
+def explain(explain_again: ExplainAgain, images: Tensor) -> tuple[Tensor, Cost]:
+    """Maps [B,H,W] of the images, and what they cost per image."""
+    if images.is_cuda:
+        torch.cuda.reset_peak_memory_stats()
+    with counting(explain_again.model) as count:
+        start = time.perf_counter()
+        maps = explain_again(images)
+        if images.is_cuda:
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - start
+    n = len(images)
+    return maps, Cost(count.forwards / n, count.backwards / n, 1000 * seconds / n, _peak_bytes(images))
+
+
+def _peak_bytes(images: Tensor) -> int:
+    """Peak memory of the device, or of this process since it started where it computes on the CPU."""
+    if images.is_cuda:
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,54 @@
+"""Scoring: whether a metric applies to the evidence, and its scores with what they cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from xraybench.counting import counting
+from xraybench.errors import ValidationError
+from xraybench.spec import Evidence, Metric, ReExplaining
+
+REASONS = {
+    "finding": "the data have no finding masks",
+    "twins": "the data have no twins",
+    "explain": "the map does not depend on the model",
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """scores float64 [B], NaN where undefined; what computing them took."""
+
+    scores: Tensor
+    seconds: float
+    image_forwards: int
+
+
+def why_not(metric: Metric, evidence: Evidence, explainer_cost: int) -> str | None:
+    """The reason why a metric does not apply, or None where it does."""
+    held = {
+        "finding": bool("finding" in evidence.regions),
+        "twins": evidence.twins is not None,
+        "explain": evidence.explain is not None,
+    }
+    for need in sorted(metric.needs):
+        if not held[need]:
+            return REASONS[need]
+    limit = metric.price_limit if isinstance(metric, ReExplaining) else None
+    if limit is not None and explainer_cost > limit:
+        return f"price: explaining costs {explainer_cost} image-forwards, the metric's limit is {limit}"
+    return None
+
+
+def score(metric: Metric, evidence: Evidence) -> Scored:
+    """The metric's scores of the evidence; ValidationError where they are not one number an image."""
+    with counting(evidence.model) as count:
+        start = time.perf_counter()
+        scores = metric(evidence).detach().double().cpu()
+        seconds = time.perf_counter() - start
+    if tuple(scores.shape) != (len(evidence.maps),):
+        raise ValidationError(f"scores have shape {tuple(scores.shape)}", "a metric returns one score an image")
+    return Scored(scores, seconds, count.image_forwards)
