@@ -13,7 +13,7 @@ from xraybench import registry
 from xraybench.identity import digest
 from xraybench.registry import Call
 from xraybench.results import MetricInfo
-from xraybench.spec import Explainer, Metric, ReExplaining, Reference, Source
+from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Source
 from xraybench.tasks import ModelEntry, Preset, Task
 
 LIBRARIES = ("captum", "zennit", "quantus")  # their major versions are part of what makes rows comparable

@@ -1,1 +1,25 @@
-"""The work of a run, as functions that any process may call: train one model, compute one cell."""
+"""The work of a run, as two functions that any process may call; torch is imported when they are, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xraybench.cells.place import Place
+from xraybench.planning import CellJob, ModelJob
+from xraybench.results import CellRecord, ModelRecord
+
+Report = Callable[[str, int, int], None]  # what, done, total
+
+
+def train_model(place: Place, job: ModelJob, report: Report) -> ModelRecord:
+    """Train one model and score it on the test set, unless its record is there."""
+    from xraybench.cells import train
+
+    return train.train_model(place, job, report)
+
+
+def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
+    """Explain and score one cell, or add to a finished one the metrics it lacks."""
+    from xraybench.cells import compute
+
+    return compute.compute_cell(place, job, report)

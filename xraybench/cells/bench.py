@@ -1,10 +1,9 @@
-"""Where a worker computes: a run's folders, and its data as tensors."""
+"""A run's data as tensors, and its models: what a worker has on its bench."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,35 +13,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from xraybench import registry
+from xraybench.cells.place import Place
 from xraybench.data.prepare import Prepared
 from xraybench.identity import seed_of
-from xraybench.planning import CellJob, ModelJob
+from xraybench.planning import ModelJob
 from xraybench.spec import Context, Twins
-from xraybench.tasks import Task
 from xraybench.training import Examples, predict
 
 BACKGROUND = 32  # training images an explainer may use as a background
 BATCH = 64  # images forwarded at once
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run's work happens: its folders, its task, its device. Picklable; tensors are made in the worker."""
-
-    run: Path
-    data: Path
-    task: Task
-    n_explained: int
-    device: str
-    command: str  # what makes a row again, up to --model and --explainer
-
-    def model_folder(self, job: ModelJob) -> Path:
-        """Where a model's record and weights lie."""
-        return self.run / "models" / job.id
-
-    def cell_folder(self, job: CellJob) -> Path:
-        """Where a cell's record, scores and maps lie."""
-        return self.run / "cells" / job.id
 
 
 @dataclass(frozen=True)

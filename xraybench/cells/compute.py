@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from xraybench import registry
-from xraybench.cells.bench import Bench, Place, bench
+from xraybench.cells.bench import Bench, bench
 from xraybench.cells.gallery import write_gallery
+from xraybench.cells.place import Place
 from xraybench.cells.provenance import hardware, versions
 from xraybench.errors import NotApplicableError, XraybenchError
 from xraybench.explaining import ExplainAgain, checked, explain
@@ -57,16 +58,17 @@ def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
     """Explain and score one cell, or add to a finished one the metrics it lacks; an error becomes its record."""
     folder = place.cell_folder(job)
     try:
-        record = _compute(bench(place), job, folder)
+        record = _compute(bench(place), job, folder, report)
     except NotApplicableError as error:
         record = _cell_record(place, job, status="skipped", reason=error.message)
+    except OSError:  # a full or read-only disk is not this cell's fault: the run stops and says so
+        raise
     except Exception as error:
         reason = error.message if isinstance(error, XraybenchError) else repr(error)
         record = _cell_record(place, job, status="failed", reason=reason)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log.txt").write_text(traceback.format_exc(), encoding="utf-8")
     write_record(folder / "cell.json", record)
-    report(f"cells of {job.model.label}", 1, 1)
     return record
 
 
@@ -94,7 +96,7 @@ def _cell_record(place: Place, job: CellJob, **fields: Any) -> CellRecord:
     )
 
 
-def _compute(desk: Bench, job: CellJob, folder: Path) -> CellRecord:
+def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRecord:
     model = desk.model(job.model)
     weights = read_record(desk.place.model_folder(job.model) / "model.json", ModelRecord).weights_digest
     built: Explainer | Reference = registry.build(job.kind, job.call)
@@ -104,9 +106,11 @@ def _compute(desk: Bench, job: CellJob, folder: Path) -> CellRecord:
     evidence = _evidence(desk, model, again, made)
     cost = built.cost(desk.image_size) if isinstance(built, Explainer) else 0
     done = dict(kept[1].scores) if kept else {}
-    for metric in job.metrics:
+    for number, metric in enumerate(job.metrics):
+        report(f"{job.model.label} {job.label}", number, len(job.metrics))
         if not _is_done(done.get(metric.info.label), metric, made.digest, folder):
             done[metric.info.label] = _score(desk, metric, evidence, again, cost, folder, made.digest)
+    report(f"{job.model.label} {job.label}", len(job.metrics), len(job.metrics))
     if not kept:
         write_gallery(desk, made.maps, folder, done)
     return _cell_record(

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from xraybench import classification
-from xraybench.cells.bench import Bench, Place, bench
+from xraybench.cells.bench import Bench, bench
+from xraybench.cells.place import Place
 from xraybench.identity import digest_file, seed_of
 from xraybench.planning import ModelJob
 from xraybench.results import Interval, ModelRecord, read_record, replacing, write_record

@@ -1,0 +1,29 @@
+"""Where a run's work happens. Plain data, so that it travels to a worker; nothing here imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xraybench.planning import CellJob, ModelJob
+from xraybench.tasks import Task
+
+
+@dataclass(frozen=True)
+class Place:
+    """A run's folders, its task, its device."""
+
+    run: Path
+    data: Path
+    task: Task
+    n_explained: int
+    device: str
+    command: str  # what makes a row again, up to --model and --explainer
+
+    def model_folder(self, job: ModelJob) -> Path:
+        """Where a model's record and weights lie."""
+        return self.run / "models" / job.id
+
+    def cell_folder(self, job: CellJob) -> Path:
+        """Where a cell's record, scores and maps lie."""
+        return self.run / "cells" / job.id

@@ -1,0 +1,218 @@
+"""Run a plan: prepare the data, train what is missing, compute the cells that are not there, and say what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from xraybench import registry
+from xraybench.cells import compute_cell, train_model
+from xraybench.cells.place import Place
+from xraybench.errors import DataError, RecordError, XraybenchError
+from xraybench.executors.local import LocalExecutor, gpu_count, worker_count
+from xraybench.planning import CellJob, ModelJob, Plan, Request
+from xraybench.results import CellRecord, ModelRecord, RunRecord, read_record, scores_path, write_record
+from xraybench.spec import Source
+from xraybench.tasks import Task
+
+Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
+Rerun = Literal["missing", "failed", "all"]
+NOMINAL_RATE = 1500  # image-forwards a second and worker, for an estimate before anything was measured
+
+
+class Narrator(Protocol):
+    """Hears how a run goes on. `progress` counts one thing; `say` is a line that stays."""
+
+    def progress(self, what: str, done: int, total: int) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: its folder, how many cells it computed, and what failed, with the reasons."""
+
+    folder: Path
+    computed: int
+    kept: int
+    failures: tuple[str, ...]
+    seconds: float
+
+
+def open_source(task: Task, request: Request) -> Source:
+    """The source asked for, or the task's first (its first that reads a folder, where --data is given)."""
+    name = request.source or _default_source(task, request)
+    if name not in task.sources:
+        registry.near(name, {source: source for source in task.sources}, f"source of task {task.name!r}")
+    if request.data is not None and not request.data.is_dir():
+        raise DataError(f"{request.data}: no such folder", "pass the folder that the data set was unpacked to")
+    opener = registry.load(registry.find("sources", name))
+    source: Source = opener(request.data, task.preset(request.preset).sources.get(name, {}))
+    return source
+
+
+def _default_source(task: Task, request: Request) -> str:
+    """Where --data is given without --source: the only source of the task that is not computed or bundled."""
+    if request.data is None or len(task.sources) == 1:
+        return task.sources[0]
+    return task.sources[1]
+
+
+def standing(folder: Path, job: CellJob) -> Standing:
+    """Where a cell stands on disk; RecordError where its record cannot be read."""
+    path = folder / "cells" / job.id / "cell.json"
+    if not path.exists():
+        return "missing"
+    record = read_record(path, CellRecord)
+    if record.status != "ok":
+        return "skipped" if record.status == "skipped" else "failed"
+    for metric in job.metrics:
+        info = record.scores.get(metric.info.label)
+        if info is None or info.metric != metric.info:
+            return "lacks metrics"
+        if info.status == "ok" and not scores_path(path.parent, metric.info.label).exists():
+            return "lacks metrics"
+    return "done"
+
+
+def pending(folder: Path, plan: Plan, rerun: Rerun = "failed") -> list[CellJob]:
+    """The cells that a run would compute."""
+    wanted = {"missing", "lacks metrics"} | ({"failed"} if rerun != "missing" else set())
+    return [job for job in plan.cells if rerun == "all" or standing(folder, job) in wanted]
+
+
+def run_record(plan: Plan, command: str) -> RunRecord:
+    """What all cells of the plan have in common."""
+    task = plan.task
+    target = f"the logit of the {'predicted class' if task.explained.target == 'predicted' else 'true label'}"
+    which = "test images with the finding" if task.explained.images == "positive" else "test images"
+    return RunRecord(
+        name=plan.name,
+        task=task.name,
+        task_version=task.version,
+        title=task.title,
+        preset=plan.preset_name,
+        source=plan.source.name,
+        phantom=plan.source.phantom,
+        redistributable=plan.source.redistributable,
+        comparability_key=plan.comparability_key,
+        data_digest=plan.data_digest,
+        explained=f"{plan.n_explained} {which}, chosen by their ids; explained is {target}.",
+        notes=task.notes,
+        reference_values=task.reference,
+        command=command,
+    )
+
+
+def execute(plan: Plan, out: Path, device: str, rerun: Rerun, command: str, narrator: Narrator) -> Outcome:
+    """Bring the plan's run folder under `out` up to date; what is there already is kept."""
+    start, folder = time.perf_counter(), out / plan.name
+    _claim(folder, run_record(plan, command))
+    jobs = pending(folder, plan, rerun)
+    failures: list[str] = []
+    if jobs:
+        if rerun == "all":
+            _withdraw(folder, jobs)
+        failures = _execute(plan, out, folder, jobs, device, command, narrator)
+    kept = len(plan.cells) - len(jobs)
+    return Outcome(folder, len(jobs), kept, tuple(failures), time.perf_counter() - start)
+
+
+def _claim(folder: Path, record: RunRecord) -> None:
+    """Write run.json, or check that the one there is of the same run."""
+    path = folder / "run.json"
+    if not path.exists():
+        write_record(path, record)
+    elif read_record(path, RunRecord).comparability_key != record.comparability_key:
+        raise RecordError(f"{path}: belongs to another run", "choose another --out")
+
+
+def _withdraw(folder: Path, jobs: Sequence[CellJob]) -> None:
+    """Take back the commit marks of cells that are to be computed anew."""
+    for job in jobs:
+        (folder / "cells" / job.id / "cell.json").unlink(missing_ok=True)
+
+
+def _execute(
+    plan: Plan, out: Path, folder: Path, jobs: Sequence[CellJob], device: str, command: str, narrator: Narrator
+) -> list[str]:
+    workers = worker_count(device)
+    data = _prepare(plan, out, workers, narrator)
+    with LocalExecutor(workers, device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
+        place = Place(folder, data, plan.task, plan.n_explained, device, command)
+        untrained = _train(executor, place, jobs, narrator)
+        ready = [job for job in jobs if job.model not in untrained]
+        lost = [f"{job.model.label} {job.label}: its model did not train" for job in jobs if job.model in untrained]
+        return list(untrained.values()) + lost + _compute(executor, place, ready, narrator)
+
+
+def _prepare(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Path:
+    from xraybench.data.prepare import prepare
+
+    folder = out / "data" / plan.data_digest
+    what = f"{'computing phantoms' if plan.source.phantom else 'reading images'} ({plan.source.name})"
+    labels, positive = plan.task.labels, plan.task.explained.images == "positive"
+
+    def eligible(index: Any) -> Any:
+        return index[labels].eq(1).any(axis=1) if positive else index[labels].notna().any(axis=1)
+
+    def progress(done: int, total: int) -> None:
+        narrator.progress(what, done, total)
+
+    prepare(plan.source, folder, plan.preset.image_size, eligible, plan.preset.explained, workers, progress)
+    return folder
+
+
+def _train(executor: LocalExecutor, place: Place, jobs: Sequence[CellJob], narrator: Narrator) -> dict[ModelJob, str]:
+    """Train the models that the cells need; returns those that did not train, with the reason."""
+    needed = list(dict.fromkeys(job.model for job in jobs))
+    missing = [model for model in needed if not (place.model_folder(model) / "model.json").exists()]
+    untrained = {}
+    for model, result in executor.map(partial(train_model, place), missing):
+        if isinstance(result, Exception):
+            untrained[model] = f"training {model.label}: {_reason(result)}"
+        else:
+            narrator.say(f"trained {model.label} in {result.seconds:.0f} s: {_headline(result)}")
+    return untrained
+
+
+def _headline(record: ModelRecord) -> str:
+    """A model's test score in one phrase."""
+    name = next(name for name in ("roc-auc", "accuracy") if name in record.scores)
+    score = record.scores[name]
+    interval = f" [{score.low:.3f}, {score.high:.3f}]" if score.low is not None else ""
+    return f"test {name} {score.mean:.3f}{interval}" + ("" if record.beats_chance else ", no better than chance")
+
+
+def _compute(executor: LocalExecutor, place: Place, jobs: Sequence[CellJob], narrator: Narrator) -> list[str]:
+    """Compute the cells, the dearest first so that no worker is left waiting for one; returns the failures."""
+    failures, spent = [], 0
+    ordered = sorted(jobs, key=lambda job: -job.image_forwards)
+    total = sum(job.image_forwards for job in jobs)
+    for number, (job, result) in enumerate(executor.map(partial(compute_cell, place), ordered), start=1):
+        spent += job.image_forwards
+        narrator.progress(f"cells ({number} of {len(jobs)})", spent, total)
+        if isinstance(result, Exception):
+            failures.append(f"{job.model.label} {job.label}: {_reason(result)}")
+        elif result.status == "failed":
+            failures.append(f"{job.model.label} {job.label}: {result.reason}")
+        else:
+            failures += [
+                f"{job.model.label} {job.label}: {label}: {info.reason}"
+                for label, info in result.scores.items()
+                if info.status == "failed"
+            ]
+    return failures
+
+
+def _reason(error: Exception) -> str:
+    """Why a job ended; an error of the disk ends the run instead."""
+    if isinstance(error, OSError):
+        raise XraybenchError(
+            f"{error.filename or 'the run folder'}: cannot be written: {error.strerror or error}",
+            "make room there, then give the same command again: finished cells are kept",
+        ) from error
+    return error.message if isinstance(error, XraybenchError) else repr(error)
