@@ -55,6 +55,17 @@ class Explainer(Protocol):
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor: ...
 
 
+@runtime_checkable
+class Notes(Protocol):
+    """What an explainer may offer beside its maps: figures measured on them, by name, such as `completeness_error`
+    (sum of map against f(x) - f(baseline)) and `conservation_error` (sum of relevance against the logit), relative.
+    """
+
+    def notes(
+        self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
+    ) -> dict[str, float]: ...
+
+
 @dataclass(frozen=True)
 class FunctionExplainer:
     """A plain function with the declarations that make it an explainer."""

@@ -37,15 +37,3 @@ def input_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     leaves = images.detach().clone().requires_grad_()
     (gradient,) = torch.autograd.grad(target_logits(model, leaves, targets).sum(), leaves)
     return gradient
-
-
-def completeness_error(model: nn.Module, images: Tensor, targets: Tensor, baseline: Tensor, maps: Tensor) -> float:
-    """mean |sum of map - (f(x) - f(baseline))| / mean |f(x) - f(baseline)|: 0 where relevance is all accounted for."""
-    with explained(model), torch.no_grad():
-        change = target_logits(model, images, targets) - target_logits(model, baseline.expand_as(images), targets)
-    return relative_error(maps.flatten(1).sum(1), change)
-
-
-def relative_error(found: Tensor, expected: Tensor) -> float:
-    """mean |found - expected| / mean |expected|; [B], [B] -> a number."""
-    return float((found - expected).abs().mean() / expected.abs().mean().clamp(min=1e-12))

@@ -116,10 +116,9 @@ class IntegratedGradients:
         self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
     ) -> dict[str, float]:
         """How far the map's sum is from f(x) - f(baseline), relative."""
-        from xraybench.explainers._model import completeness_error
+        from xraybench.explainers._notes import completeness_error
 
-        baseline = context.baseline.to(images)
-        return {"completeness_error": completeness_error(model, images, targets, baseline, maps)}
+        return {"completeness_error": completeness_error(model, images, targets, context, maps)}
 
 
 @dataclass(frozen=True)
