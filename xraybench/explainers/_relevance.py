@@ -1,0 +1,57 @@
+"""Layer-wise relevance propagation with zennit's rules, on a canonised copy of the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from zennit.composites import SpecialFirstLayerMapComposite, layer_map_base
+from zennit.rules import Epsilon, Flat, Pass, ZBox, ZPlus
+from zennit.types import Convolution, Linear
+
+from xraybench.explainers._batches import in_batches
+from xraybench.explainers._lrp_canoniser import Threshold, canonised, detached_copy
+from xraybench.explainers._model import explained
+
+ZERO_BIAS = "bias"  # biases take no relevance, so that what arrives at the image is the logit
+
+
+def prepared(model: nn.Module, bn: str) -> nn.Module:
+    """A copy to propagate through: BatchNorms folded (`canonised`), or left for the Pass rule (`pass`)."""
+    return canonised(model) if bn == "canonised" else detached_copy(model)
+
+
+def epsilon_plus_flat(epsilon: float, stabilizer: float) -> SpecialFirstLayerMapComposite:
+    """Epsilon in linear layers, z+ in convolutions, flat in the first layer (Lapuschkin et al., 2019)."""
+    layers = [
+        (Threshold, Pass()),
+        *layer_map_base(stabilizer),
+        (Convolution, ZPlus(stabilizer, ZERO_BIAS)),
+        (Linear, Epsilon(epsilon, ZERO_BIAS)),
+    ]
+    return SpecialFirstLayerMapComposite(layers, [(Linear, Flat(stabilizer, ZERO_BIAS))])
+
+
+def deep_taylor(low: Tensor, high: Tensor, stabilizer: float) -> SpecialFirstLayerMapComposite:
+    """z+ everywhere, z-box between `low` and `high` ([1,C,H,W]) in the first layer (Montavon et al., 2017)."""
+    layers = [(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, ZPlus(stabilizer, ZERO_BIAS))]
+    first = [
+        (Convolution, ZBox(low, high, stabilizer, ZERO_BIAS)),
+        (Linear, ZBox(low.flatten(1), high.flatten(1), stabilizer, ZERO_BIAS)),
+    ]
+    return SpecialFirstLayerMapComposite(layers, first)
+
+
+def relevance(copy: nn.Module, composite: Any, images: Tensor, targets: Tensor, batch_size: int) -> Tensor:
+    """Relevance of every input [B,C,H,W]; what is propagated is the target's logit."""
+
+    def propagate(batch: Tensor, classes: Tensor) -> Tensor:
+        leaves = batch.detach().clone().requires_grad_()
+        logits = copy(leaves)
+        start = torch.zeros_like(logits).scatter(1, classes[:, None], logits.detach().gather(1, classes[:, None]))
+        (result,) = torch.autograd.grad(logits, leaves, start)
+        return result
+
+    with explained(copy), composite.context(copy):
+        return in_batches(propagate, images, targets, batch_size)

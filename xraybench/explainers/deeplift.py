@@ -1,0 +1,85 @@
+"""DeepLIFT: contributions to the difference of the logit from a baseline's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from xraybench.errors import NotApplicableError
+from xraybench.spec import Context, Needs
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+MOST_INCOMPLETE = 0.01  # relative completeness error above which a map is refused
+
+
+@dataclass(frozen=True)
+class DeepLift:
+    """(x - baseline) times the rescale multipliers (Shrikumar et al., ICML 2017).
+
+    Contributions must sum to f(x) - f(baseline); where they miss it by more than 1 % (a nonlinearity without a rule,
+    such as softmax attention) the method does not apply, and says so.
+    """
+
+    family: ClassVar[str] = "gradient"
+    signed: ClassVar[bool] = True
+    needs: ClassVar[Needs] = "gradient"
+    version: ClassVar[int] = 1
+
+    def cost(self, image_size: int) -> int:
+        """A forward and a backward (and one forward of the baseline a call)."""
+        return 3
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        import torch
+
+        from xraybench.explainers._model import explained
+        from xraybench.explainers._rescale import baseline_pass, rescaled
+
+        baseline = context.baseline.to(images)
+        maps, changes = [], []
+        with explained(model):
+            logits, seen = baseline_pass(model, baseline)
+            with rescaled(model, seen):
+                for batch, classes in _pairs(images, targets, context.batch_size):
+                    multipliers, values = _multipliers(model, batch, classes)
+                    maps.append(((batch - baseline) * multipliers).sum(1))
+                    changes.append(values - logits[classes])
+        result = torch.cat(maps)
+        _refuse_incomplete(result, torch.cat(changes), logits)
+        return result
+
+    def notes(
+        self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
+    ) -> dict[str, float]:
+        """How far the map's sum is from f(x) - f(baseline), relative."""
+        from xraybench.explainers._notes import completeness_error
+
+        return {"completeness_error": completeness_error(model, images, targets, context, maps)}
+
+
+def _pairs(images: Tensor, targets: Tensor, size: int) -> zip[tuple[Tensor, Tensor]]:
+    import torch
+
+    return zip(torch.split(images, size), torch.split(targets, size), strict=True)
+
+
+def _multipliers(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Multipliers [B,C,H,W] and the explained logits [B]."""
+    import torch
+
+    from xraybench.explainers._model import target_logits
+
+    leaves = images.detach().clone().requires_grad_()
+    values = target_logits(model, leaves, targets)
+    (multipliers,) = torch.autograd.grad(values.sum(), leaves)
+    return multipliers, values.detach()
+
+
+def _refuse_incomplete(maps: Tensor, changes: Tensor, logits: Tensor) -> None:
+    error = (maps.flatten(1).sum(1) - changes).abs().mean()
+    rounding = 1e-5 * (logits.abs().max() + changes.abs().mean())
+    if error > MOST_INCOMPLETE * changes.abs().mean() + rounding:
+        share = float(error / changes.abs().mean())
+        raise NotApplicableError(f"DeepLIFT's contributions miss the logit's difference by {share:.0%} on this model")
