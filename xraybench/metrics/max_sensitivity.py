@@ -45,21 +45,23 @@ class MaxSensitivity(ReExplaining):
 
     def __call__(self, evidence: Evidence) -> Tensor:
         import torch
+        from torch.linalg import vector_norm
 
         from xraybench.metrics._explain import explainer_of
 
         explain, maps, radii = explainer_of(evidence), evidence.maps.double(), self._radii(evidence)
-        changes = []
-        for draw in range(self.draws):
-            perturbed = evidence.images + radii * _noise(evidence, draw)
-            changes.append((explain(perturbed).double() - maps).flatten(1).norm(dim=1))
-        size = maps.flatten(1).norm(dim=1)
-        return (torch.stack(changes).amax(0) / size).masked_fill((size == 0) | (radii.flatten() == 0), float("nan"))
+        changes = [
+            vector_norm((explain(evidence.images + radii * _noise(evidence, draw)).double() - maps).flatten(1), dim=1)
+            for draw in range(self.draws)
+        ]
+        size = vector_norm(maps.flatten(1), dim=1)
+        nothing_to_compare = (size == 0) | (radii.flatten() == 0)
+        largest = torch.stack(changes).amax(0) / size
+        return largest.masked_fill(nothing_to_compare, float("nan"))
 
     def _radii(self, evidence: Evidence) -> Tensor:
-        lows, highs = evidence.images.flatten(1).aminmax(dim=1)
-        radii: Tensor = self.radius * (highs - lows)
-        return radii[:, None, None, None]
+        values = evidence.images.flatten(1)
+        return (values.amax(1) - values.amin(1)).mul(self.radius)[:, None, None, None]
 
 
 def _noise(evidence: Evidence, draw: int) -> Tensor:

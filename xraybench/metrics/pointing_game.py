@@ -27,7 +27,9 @@ class PointingGame:
     family: ClassVar[str] = "localisation"
     higher_is_better: ClassVar[bool | None] = True
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    reference: ClassVar[str] = "Zhang et al., Top-down neural attention by excitation backprop, IJCV 2018, section 4.1"
+    reference: ClassVar[str] = (
+        "Zhang et al., Top-down neural attention by excitation backprop, IJCV 2018 (pointing game)"
+    )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding"})
     version: ClassVar[int] = 1
 

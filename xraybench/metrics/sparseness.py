@@ -22,7 +22,7 @@ class Sparseness:
     family: ClassVar[str] = "complexity"
     higher_is_better: ClassVar[bool | None] = None
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    reference: ClassVar[str] = "Chalasani et al., Concise explanations of neural networks, ICML 2020, definition 3"
+    reference: ClassVar[str] = "Chalasani et al., Concise explanations of neural networks, ICML 2020 (Gini index)"
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset()
     version: ClassVar[int] = 1
 
