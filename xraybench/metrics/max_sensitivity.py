@@ -54,7 +54,7 @@ class MaxSensitivity(ReExplaining):
             vector_norm((explain(evidence.images + radii * _noise(evidence, draw)).double() - maps).flatten(1), dim=1)
             for draw in range(self.draws)
         ]
-        size = vector_norm(maps.flatten(1), dim=1)
+        size: Tensor = vector_norm(maps.flatten(1), dim=1)
         nothing_to_compare = (size == 0) | (radii.flatten() == 0)
         largest = torch.stack(changes).amax(0) / size
         return largest.masked_fill(nothing_to_compare, float("nan"))
