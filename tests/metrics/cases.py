@@ -1,0 +1,111 @@
+"""A small model, an explainer of two forwards, and evidence made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xraybench.spec import Cost, Evidence, Explain, Twins
+
+EXPLAINER_COST = 2  # forwards; the backward passes of the case are left out of the count
+
+
+def small_cnn(channels: int = 1, seed: int = 0) -> nn.Module:
+    """Four layers with weights (three convolutions, two of them normalised, and a linear one), in eval mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = nn.Sequential(
+            nn.Conv2d(channels, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Conv2d(4, 6, 3, padding=1, stride=2),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.Conv2d(6, 6, 3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(24, 3),
+        )
+        model.train()
+        for _ in range(3):
+            model(torch.randn(16, channels, 12, 12))
+    return model.eval()
+
+
+def linear_model(size: int, channels: int = 1, seed: int = 0) -> nn.Module:
+    """Additive: one logit, a weighted sum of the pixels."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, 1)).eval()
+
+
+def gradients(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Mean gradient of the target logit at x and x / 2, summed over channels: [B,H,W]."""
+    total = torch.zeros_like(images)
+    for scale in (1.0, 0.5):
+        point = (images * scale).detach().requires_grad_()
+        logits = model(point).gather(1, targets[:, None]).sum()
+        total += torch.autograd.grad(logits, point)[0] / 2
+    return total.sum(1)
+
+
+def explain_with(model: nn.Module, targets: Tensor) -> Explain:
+    def explain(images: Tensor, model: nn.Module | None = model) -> Tensor:
+        return gradients(model or trained, images, targets)
+
+    trained = model
+    return explain
+
+
+def evidence(count: int = 6, size: int = 12, channels: int = 1, seed: int = 0, **changes: Any) -> Evidence:
+    """Evidence of random images; the finding is a rectangle, darker in the twin; fields can be replaced by name."""
+    draw = torch.Generator().manual_seed(seed)
+    images = torch.randn(count, channels, size, size, generator=draw)
+    targets = torch.randint(0, 3, (count,), generator=draw)
+    finding = torch.zeros(count, size, size, dtype=torch.bool)
+    finding[:, 3:7, 2:6] = True
+    model = changes.pop("model", None) or small_cnn(channels)
+    explain = explain_with(model, targets)
+    made = Evidence(
+        model=model,
+        images=images,
+        grey=torch.rand(count, size, size, generator=draw),
+        targets=targets,
+        maps=gradients(model, images, targets) if "maps" not in changes else changes["maps"],
+        regions={"finding": finding, "box": finding.roll(1, 1)},
+        baseline=torch.full((channels, size, size), 0.25),
+        seeds=torch.arange(count) + 1000 * seed + 7,
+        cost=Cost(forwards=2, backwards=2, milliseconds=1.0, peak_bytes=0),
+        twins=Twins(images - 2.0 * finding[:, None], finding),
+        explain=explain,
+        batch_size=5,
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def subset(whole: Evidence, rows: Tensor) -> Evidence:
+    """The evidence of some of its images, in the order of `rows`, with nothing shared yet."""
+    targets = whole.targets[rows]
+    return dataclasses.replace(
+        whole,
+        images=whole.images[rows],
+        grey=whole.grey[rows],
+        targets=targets,
+        maps=whole.maps[rows],
+        regions={name: masks[rows] for name, masks in whole.regions.items()},
+        seeds=whole.seeds[rows],
+        twins=Twins(whole.twins.images[rows], whole.twins.difference[rows]) if whole.twins else None,
+        explain=explain_with(whole.model, targets),
+        shared={},
+    )
+
+
+def map_evidence(maps: Tensor, finding: Tensor) -> Evidence:
+    """Evidence for metrics that look at the map [B,H,W] and the finding [B,H,W] alone."""
+    count, size = maps.shape[0], maps.shape[1]
+    made = evidence(count, size, maps=maps)
+    return dataclasses.replace(made, regions={"finding": finding}, explain=None, twins=None)

@@ -1,0 +1,42 @@
+"""What the pixels that are taken away become: a function of the image and the mask alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import ceil
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from xraybench.spec import Evidence
+
+Fill = Callable[[Tensor, Tensor], Tensor]
+"""(rows int64 [N], keep bool [N,1,H,W]) -> the evidence's images `rows` with all pixels but `keep` replaced."""
+
+BLUR = 0.1  # standard deviation as a share of the shorter side
+
+
+def _blur(evidence: Evidence) -> Fill:
+    blurred = evidence.once("blurred images", lambda: blur(evidence.images))
+    return lambda rows, keep: torch.where(keep, evidence.images[rows], blurred[rows])
+
+
+def _mean(evidence: Evidence) -> Fill:
+    return lambda rows, keep: torch.where(keep, evidence.images[rows], evidence.baseline)
+
+
+IMPUTERS: Mapping[str, Callable[[Evidence], Fill]] = {"blur": _blur, "mean": _mean}
+
+
+def blur(images: Tensor) -> Tensor:
+    """Images [B,C,H,W] under a Gaussian, cut at three standard deviations, the border mirrored."""
+    sigma = BLUR * min(images.shape[2:])
+    radius = ceil(3 * sigma)
+    offsets = torch.arange(-radius, radius + 1, device=images.device, dtype=torch.float64)
+    weights = torch.exp(-offsets.square() / (2 * sigma**2))
+    kernel = (weights / weights.sum()).to(images.dtype)
+    channels = images.reshape(-1, 1, *images.shape[2:])
+    padded = functional.pad(channels, (radius,) * 4, mode="reflect")
+    rows = functional.conv2d(padded, kernel.view(1, 1, -1, 1))
+    return functional.conv2d(rows, kernel.view(1, 1, 1, -1)).reshape(images.shape)

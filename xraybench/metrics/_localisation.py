@@ -1,0 +1,43 @@
+"""The rules that all localisation metrics share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from xraybench.errors import NotApplicableError
+from xraybench.spec import Evidence
+
+Score = Callable[[Tensor, Tensor], Tensor]
+
+
+def region_of(evidence: Evidence, name: str) -> Tensor:
+    """Bool [B,H,W]; NotApplicableError where the source has no such region."""
+    if name not in evidence.regions:
+        known = ", ".join(sorted(evidence.regions)) or "none"
+        raise NotApplicableError(f"no region called {name!r}", f"regions of this source: {known}")
+    return evidence.regions[name]
+
+
+def undefined(maps: Tensor) -> Tensor:
+    """Bool [B]: maps [B,...] with a value that is not a finite number."""
+    return ~maps.flatten(1).isfinite().all(1)
+
+
+def blank(maps: Tensor) -> Tensor:
+    """Bool [B]: maps [B,...] whose values are all equal, which say nothing about where."""
+    flat = maps.flatten(1)
+    return flat.amax(1) == flat.amin(1)
+
+
+def localise(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
+    """Float64 [B]: `score(maps [B,P] float64, regions [B,P] bool)` under the two rules of localisation.
+
+    NaN where nothing can be told: the region is empty or the whole image, or the map is not finite. 0 where the map is
+    blank: a method that points nowhere has missed.
+    """
+    maps, regions = maps.flatten(1).double(), regions.flatten(1)
+    nothing_to_find = ~regions.any(1) | regions.all(1)
+    scores = score(maps, regions).masked_fill(blank(maps), 0.0)
+    return scores.masked_fill(nothing_to_find | undefined(maps), float("nan"))

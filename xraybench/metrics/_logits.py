@@ -1,0 +1,36 @@
+"""Target logits, computed in batches without gradient; those of the images themselves are shared by every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from xraybench.spec import Evidence
+
+MakeImages = Callable[[Tensor], Tensor]
+
+
+@torch.inference_mode()
+def target_logits(evidence: Evidence, rows: Tensor, images: MakeImages) -> Tensor:
+    """Float64 [N]: the target logit of `images(rows)`, made and forwarded a batch at a time.
+
+    rows: int64 [N], the image of the evidence that each one is derived from.
+    """
+    outputs = [torch.empty(0, dtype=torch.float64, device=rows.device)]
+    for some in torch.split(torch.arange(len(rows), device=rows.device), evidence.batch_size):
+        targets = evidence.targets[rows[some], None]
+        outputs.append(evidence.model(images(some)).gather(1, targets)[:, 0].double())
+    return torch.cat(outputs)
+
+
+def logits_of(evidence: Evidence, images: Tensor) -> Tensor:
+    """Float64 [B]: the target logit of the evidence's images, altered as `images` [B,C,H,W]."""
+    rows = torch.arange(len(images), device=images.device)
+    return target_logits(evidence, rows, lambda some: images[some])
+
+
+def original_logits(evidence: Evidence) -> Tensor:
+    """Float64 [B]: f(x), computed once."""
+    return evidence.once("f(x)", lambda: logits_of(evidence, evidence.images))

@@ -1,0 +1,83 @@
+"""Copies of a model whose upper layers are drawn anew."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase as BatchNorm
+
+from xraybench.identity import seed_of
+
+Unit = tuple[str, ...]
+"""Names of the modules that are drawn together: a layer with weights and the normalisations that belong to it."""
+
+NORMALISATIONS = (BatchNorm, nn.GroupNorm, nn.LayerNorm)
+
+
+def units(model: nn.Module) -> list[Unit]:
+    """The model's layers with parameters, in the order in which they stand in it; no normalisation is one of its own.
+
+    A normalisation belongs to the layer before it where its width is that layer's output (convolution, then norm), else
+    to the layer after it (norm, then convolution).
+    """
+    found: list[list[str]] = []
+    waiting: list[str] = []
+    width = None
+    for name, module in model.named_modules():
+        if not isinstance(module, NORMALISATIONS):
+            if next(module.parameters(recurse=False), None) is not None:
+                found.append([*waiting, name])
+                waiting, width = [], _width(module)
+        elif found and width == _width(module):
+            found[-1].append(name)
+        else:
+            waiting.append(name)
+    if found:
+        found[-1] += waiting
+    return [tuple(unit) for unit in found]
+
+
+def _width(module: nn.Module) -> int | None:
+    for attribute in ("out_channels", "out_features", "num_features", "num_channels"):
+        if hasattr(module, attribute):
+            return int(getattr(module, attribute))
+    return None
+
+
+def randomised(model: nn.Module, chosen: Sequence[Unit]) -> nn.Module:
+    """A copy of the model in which the chosen units are drawn anew, each from the seed of its own name."""
+    changed = copy.deepcopy(model)
+    for name in (name for unit in chosen for name in unit):
+        _draw(changed.get_submodule(name), seed_of("randomised layer", name))
+    return changed
+
+
+def _draw(module: nn.Module, seed: int) -> None:
+    """Draw a module's own parameters on the CPU, so that every device draws the same; no global state moves."""
+    drawn = copy.deepcopy(module).cpu()
+    state = torch.get_rng_state()
+    try:
+        torch.default_generator.manual_seed(seed)
+        _reset(drawn)()
+    finally:
+        torch.set_rng_state(state)
+    module.load_state_dict(drawn.state_dict())
+
+
+def _reset(module: nn.Module) -> Callable[[], Any]:
+    for method in ("reset_parameters", "_reset_parameters"):
+        if callable(getattr(module, method, None)):
+            return getattr(module, method)  # type: ignore[no-any-return]
+    return lambda: _reset_like(module)
+
+
+@torch.no_grad()
+def _reset_like(module: nn.Module) -> None:
+    """Where a module cannot say how it was drawn: Gaussian, with the mean and deviation that the weights have."""
+    for parameter in module.parameters(recurse=False):
+        spread = parameter.std(correction=0)
+        parameter.copy_(parameter.mean() + spread * torch.randn(parameter.shape))

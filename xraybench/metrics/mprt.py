@@ -1,0 +1,85 @@
+"""Does the map depend on what the model has learned?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, ClassVar
+
+from xraybench.errors import UsageError
+from xraybench.spec import Evidence, MetricNeeds, ReExplaining
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Mprt(ReExplaining):
+    """Model parameter randomisation test, cascading: mean over stages of Spearman(map, map under the randomised model).
+
+    Stage s of `stages` draws the top s/stages of the model's layers anew, from the output down; the last one draws them
+    all, and the model as it was trained is not a stage. A convolution and its normalisation are one layer; each layer
+    has a draw of its own, fixed by its name, from its own initial distribution. The target logit stays the same. The
+    model is copied: the one under test is not touched.
+
+    Maps [B,H,W]; range -1 to 1. A map that stays alike (near 1) does not come from what was learned: such a method
+    fails. Being less alike than enough is no merit, so the test is descriptive: shown with its curve, never ranked.
+    A randomised map that is blank counts as correlation 0; NaN where the original is blank.
+
+    stages: how many; fewer where the model has fewer layers (the cost stated is the most).
+    absolute: compare |map| instead of the signed map (methods whose sign alone flips).
+    """
+
+    stages: int = 4
+    absolute: bool = False
+
+    family: ClassVar[str] = "randomisation"
+    higher_is_better: ClassVar[bool | None] = None
+    range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    reference: ClassVar[str] = "Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018 (cascading randomisation)"
+    needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"explain"})
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.stages < 1:
+            raise UsageError(f"mprt cannot have {self.stages} stages", "stages=4 is the default; 1 is the least")
+
+    def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
+        """One explanation a stage."""
+        return {f"explanations of randomised models ({self.stages})": self.stages * explainer_cost}
+
+    def __call__(self, evidence: Evidence) -> Tensor:
+        return self.curve(evidence).mean(1)
+
+    def curve(self, evidence: Evidence) -> Tensor:
+        """Float64 [B,stages]: the similarity at each stage, from the output layer down."""
+        import torch
+
+        from xraybench.metrics._localisation import blank, undefined
+        from xraybench.metrics._ranking import spearman
+
+        original = self._compared(evidence.maps)
+        columns = []
+        for maps in self._maps(evidence):
+            compared = self._compared(maps)
+            alike = spearman(original, compared).masked_fill(blank(compared), 0.0)
+            columns.append(
+                alike.masked_fill(blank(original) | undefined(evidence.maps) | undefined(maps), float("nan"))
+            )
+        return torch.stack(columns, dim=1)
+
+    def _compared(self, maps: Tensor) -> Tensor:
+        flat = maps.flatten(1)
+        return flat.abs() if self.absolute else flat
+
+    def _maps(self, evidence: Evidence) -> list[Tensor]:
+        """One tensor [B,H,W] a stage, explained once for the signed and the absolute form."""
+        from xraybench.metrics._explain import explainer_of
+        from xraybench.metrics._randomise import randomised, units
+
+        explain, layers = explainer_of(evidence), units(evidence.model)
+        depths = sorted({ceil(len(layers) * stage / self.stages) for stage in range(1, self.stages + 1)})
+        return evidence.once(
+            f"explanations of randomised models ({self.stages})",
+            lambda: [explain(evidence.images, randomised(evidence.model, layers[-depth:])) for depth in depths],
+        )
