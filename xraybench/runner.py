@@ -15,13 +15,19 @@ from xraybench.cells.place import Place
 from xraybench.errors import DataError, RecordError, XraybenchError
 from xraybench.executors.local import LocalExecutor, gpu_count, worker_count
 from xraybench.planning import CellJob, ModelJob, Plan, Request
-from xraybench.results import CellRecord, ModelRecord, RunRecord, read_record, scores_path, write_record
+from xraybench.results import (
+    CellRecord,
+    ModelRecord,
+    RunRecord,
+    read_record,
+    scores_path,
+    write_record,
+)
 from xraybench.spec import Source
 from xraybench.tasks import Task
 
 Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
 Rerun = Literal["missing", "failed", "all"]
-NOMINAL_RATE = 1500  # image-forwards a second and worker, for an estimate before anything was measured
 
 
 class Narrator(Protocol):

@@ -1,0 +1,368 @@
+"""The command line: stdout is data, stderr is narration. Modules that take time to import are imported in commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from xraybench import __version__
+from xraybench.errors import UsageError, XraybenchError
+
+if TYPE_CHECKING:
+    from xraybench.planning import Plan, Request
+
+F = TypeVar("F", bound=Callable[..., Any])
+INTERRUPTED = 130
+FINISHED_WITH_FAILURES = 3
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+OUT = click.option(
+    "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of all runs."
+)
+
+
+class Commands(click.Group):
+    """A group that lists its commands in the order in which they are written here."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In order of definition."""
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "XRAYBENCH"})
+@click.version_option(__version__, prog_name="xraybench")
+def cli() -> None:
+    """Which explanation method may a radiology group trust?
+
+    Trains classifiers on radiographs, explains them, measures the explanations and writes leaderboards.
+    Start with: xraybench run --task wrist --explainer all
+    """
+
+
+def main() -> None:
+    """Run the command line; errors become one message, a hint and an exit code by kind."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except XraybenchError as error:
+        _fail(str(error), error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(UsageError.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted; give the same command again to go on: finished cells are kept", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"xraybench: {message}", err=True)
+    sys.exit(code)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def _names(values: Iterable[str]) -> tuple[str, ...]:
+    """Option values, comma lists taken apart; commas inside parentheses belong to a call."""
+    import re
+
+    parts = [part.strip() for value in values for part in re.split(r",(?![^(]*\))", value)]
+    return tuple(part for part in parts if part)
+
+
+def run_options(command: F) -> F:
+    """The options that say what a run computes."""
+    options = [
+        click.option("--task", required=True, help="A task by name (`xraybench list tasks`), or a task file."),
+        click.option("--explainer", "explainers", multiple=True, default=("all",), show_default=True,
+                     help='Explainers, by name and with parameters: "rise(masks=500)". Repeat, or use commas.'),
+        click.option("--metric", "metrics", multiple=True, default=("all",), show_default=True, help="Likewise."),
+        click.option("--model", "models", multiple=True, help="Only these models of the task."),
+        click.option("--preset", default="quick", show_default=True, help="How much is computed."),
+        click.option("--source", help="The data set; without --data, the task's computed or bundled one."),
+        click.option("--data", type=click.Path(path_type=Path), help="The folder that the data set was unpacked to."),
+        click.option("--seeds", default="0", show_default=True, help="Seeds of the models, separated by commas."),
+        click.option("--limit", type=click.IntRange(min=1), help="Explain at most so many images."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _request(options: Mapping[str, Any]) -> Request:
+    from xraybench.planning import Request
+
+    try:
+        seeds = tuple(int(seed) for seed in options["seeds"].split(","))
+    except ValueError as error:
+        raise UsageError(f"cannot read --seeds {options['seeds']!r}", "give whole numbers: --seeds 0,1,2") from error
+    return Request(
+        explainers=_names(options["explainers"]),
+        metrics=_names(options["metrics"]),
+        models=_names(options["models"]),
+        seeds=seeds,
+        preset=options["preset"],
+        source=options["source"],
+        data=options["data"],
+        limit=options["limit"],
+    )
+
+
+def _plan(options: Mapping[str, Any]) -> Plan:
+    from xraybench.planning import make_plan
+    from xraybench.runner import open_source
+    from xraybench.tasks import load_task
+
+    task, request = load_task(options["task"]), _request(options)
+    return make_plan(task, open_source(task, request), request)
+
+
+def _command_line(plan: Plan, options: Mapping[str, Any]) -> str:
+    """The command that makes this run again; the data folder is the reader's own."""
+    parts = [f"xraybench run --task {plan.task.name} --preset {plan.preset_name} --source {plan.source.name}"]
+    parts += ["--data DIR"] if options["data"] else []
+    parts += [f"--seeds {options['seeds']}"] if options["seeds"] != "0" else []
+    parts += [f"--limit {options['limit']}"] if options["limit"] else []
+    return " ".join(parts)
+
+
+@cli.command()
+@run_options
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="failed", show_default=True,
+              help="Which cells are computed (again).")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Print the cells, what is done and the price; compute nothing.")
+@OUT
+@JSON
+def run(device: str, rerun: str, dry_run: bool, out: Path, as_json: bool, **options: Any) -> int:
+    """Train, explain, score, and write the leaderboard. The same command again goes on where the last one ended."""
+    from xraybench.narration import narrator
+    from xraybench.runner import execute
+
+    plan = _plan(options)
+    if dry_run:
+        _show_plan(plan, out, as_json)
+        return 0
+    with narrator() as voice:
+        outcome = execute(plan, out, device, rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
+        voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept, in {outcome.seconds:.0f} s")
+    _show_board(outcome.folder, as_json, build=True)
+    for failure in outcome.failures:
+        click.echo(f"failed: {failure}", err=True)
+    return FINISHED_WITH_FAILURES if outcome.failures else 0
+
+
+def _show_plan(plan: Plan, out: Path, as_json: bool) -> None:
+    from xraybench.pricing import price_list
+
+    prices = price_list(plan, out)
+    if as_json:
+        _print_json(prices.as_json())
+        return
+    for cell in prices.cells:
+        click.echo(f"{cell.status:14}{cell.image_forwards:>9,}  {cell.model} (seed {cell.seed})  {cell.explainer}")
+    for model in prices.models:
+        cap = f" of at most {model.cap:,}" if model.cap else ""
+        click.echo(f"{model.model} (seed {model.seed}): {model.image_forwards:,} image-forwards{cap}")
+    click.echo(f"to do: {prices.pending} cells of {len(prices.cells)}, about {prices.minutes:.1f} min ({prices.basis})")
+
+
+def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
+    """Print a run's board, and build its pages beside its records where asked."""
+    from rich.console import Console
+
+    from xraybench.leaderboard.pages import build_pages
+    from xraybench.leaderboard.records import load_run
+    from xraybench.leaderboard.show import show
+    from xraybench.leaderboard.tables import build_board
+
+    data = load_run(folder)
+    board = build_board(data)
+    if as_json:
+        _print_json(board.as_json())
+    else:
+        show(board, Console())
+    if build:
+        click.echo(f"page: {build_pages([folder], folder / 'board')}", err=as_json)
+
+
+@cli.command("list")
+@click.argument("kind", type=click.Choice(
+    ["tasks", "models", "explainers", "references", "metrics", "sources", "plugins"]))  # fmt: skip
+@JSON
+def list_(kind: str, as_json: bool) -> None:
+    """What there is, plug-ins included (they are not imported: what only they know is left open)."""
+    from xraybench.listing import rows_of
+
+    rows = rows_of(kind)
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        click.echo("  ".join(f"{_cell(value):{_width(rows, key)}}" for key, value in row.items()).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
+
+
+def _width(rows: list[dict[str, Any]], key: str) -> int:
+    return max(len(_cell(row[key])) for row in rows)
+
+
+@cli.command()
+@OUT
+@JSON
+def status(out: Path, as_json: bool) -> None:
+    """The runs under --out: models, cells, what failed."""
+    from xraybench.listing import standing_of_runs
+
+    runs = standing_of_runs(out)
+    if as_json:
+        _print_json(runs)
+        return
+    for entry in runs:
+        counts = ", ".join(f"{entry[key]} {key}" for key in ("ok", "skipped", "failed"))
+        click.echo(f"{entry['run']}: {entry['models']} models, cells: {counts}")
+        for failure in entry["failures"]:
+            click.echo(f"  failed: {failure}")
+    if not runs:
+        click.echo(f"no run under {out}: start one with `xraybench run --task wrist --explainer all`", err=True)
+
+
+@cli.command()
+@OUT
+@JSON
+def doctor(out: Path, as_json: bool) -> None:
+    """Check this installation: versions, devices, room, plug-ins."""
+    from xraybench.listing import health
+
+    report = health(out)
+    if as_json:
+        _print_json(report)
+        return
+    for name, value in report.items():
+        click.echo(f"{name:14}{value}")
+
+
+@cli.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--run", "run_folder", type=click.Path(path_type=Path), required=True,
+              help="A run folder (runs/<name>) with a trained model.")  # fmt: skip
+@click.option("--model", help="A model of that run; may be left out where it has one.")
+@click.option("--explainer", default="grad-cam", show_default=True, help="One explainer, with parameters if any.")
+@click.option("--target", type=int, default=0, show_default=True, help="Number of the explained logit.")
+@click.option("--png", type=click.Path(path_type=Path), help="Where the overlay goes.")
+def explain(image: Path, run_folder: Path, model: str | None, explainer: str, target: int, png: Path | None) -> None:
+    """Explain one radiograph (PNG, JPEG, TIFF, DICOM) with a trained model: writes an overlay."""
+    from xraybench.single import explain_image
+
+    made = explain_image(image, run_folder, model, explainer, target, png)
+    click.echo(f"{made.path}: {made.model}, logit {made.target} = {made.logit:.3f}; {made.legend}")
+
+
+@cli.group(cls=Commands)
+def data() -> None:
+    """Data sets."""
+
+
+@data.command()
+@click.option("--family", type=click.Choice(["wrist"]), required=True, help="Which phantom family.")
+@click.option("--n", type=click.IntRange(min=1), required=True, help="How many radiographs.")
+@click.option("--size", type=click.IntRange(64, 512), default=256, show_default=True, help="Side in pixels.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder that does not exist yet.")
+def phantom(family: str, n: int, size: int, seed: int, out: Path) -> None:
+    """Write computed radiographs in the layout of the real data set, with masks and twins beside it."""
+    from xraybench.data.phantom.layouts import write
+    from xraybench.narration import narrator
+
+    with narrator() as voice:
+        write(family, n, size, seed, out, lambda done, total: voice.progress("writing phantoms", done, total))
+    click.echo(out)
+
+
+@cli.group(cls=Commands)
+def leaderboard() -> None:
+    """Boards and pages, made from records alone."""
+
+
+RUNS = click.option(
+    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder that holds run folders."
+)
+
+
+@leaderboard.command("show")
+@click.option("--task", required=True, help="Which task.")
+@click.option("--run", "run_name", help="Which run, where there are several of the task.")
+@RUNS
+@JSON
+def show_(task: str, run_name: str | None, runs: Path, as_json: bool) -> None:
+    """Print a board."""
+    _show_board(_one_run(runs, task, run_name), as_json)
+
+
+def _one_run(runs: Path, task: str, run_name: str | None) -> Path:
+    from xraybench.leaderboard.records import find_runs
+
+    folders = {folder.name: folder for folder in find_runs(runs, task)}
+    if run_name is not None:
+        from xraybench.registry import near
+
+        return near(run_name, folders, f"run of task {task!r}")
+    if len(folders) > 1:
+        raise UsageError(
+            f"{runs} holds {len(folders)} runs of task {task!r}; their rows are not comparable",
+            f"choose one with --run: {', '.join(folders)}",
+        )
+    return next(iter(folders.values()))
+
+
+@leaderboard.command()
+@click.option("--task", required=True, help="Which task.")
+@click.option("--out", type=click.Path(path_type=Path), help="Publish records and pages here.")
+@RUNS
+def build(task: str, runs: Path, out: Path | None) -> None:
+    """Build the pages of a task's runs: beside their records, or published in a folder of their own."""
+    from xraybench.leaderboard.pages import build_pages
+    from xraybench.leaderboard.publish import publish
+    from xraybench.leaderboard.records import find_runs
+
+    for folder in find_runs(runs, task):
+        click.echo(publish(folder, out / task) if out else build_pages([folder], folder / "board"))
+
+
+@leaderboard.command()
+@click.argument("folder", type=click.Path(path_type=Path), default="leaderboards")
+def check(folder: Path) -> None:
+    """Fail where a published page is not what its records give."""
+    from xraybench.leaderboard.publish import check as check_pages
+
+    click.echo(f"{check_pages(folder)} pages are what their records give")
+
+
+@cli.command("check-plugin")
+@click.argument("name")
+@JSON
+def check_plugin(name: str, as_json: bool) -> int:
+    """Hold an explainer, metric, model, source or task against its contract."""
+    from xraybench.checks import check_named
+
+    findings = check_named(name)
+    if as_json:
+        _print_json([finding.__dict__ for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{'ok  ' if finding.passed else 'FAIL'}  {finding.name}: {finding.detail}")
+    return 0 if all(finding.passed for finding in findings) else 4

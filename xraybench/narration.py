@@ -1,0 +1,88 @@
+"""What a person sees while a run goes on: live bars on a terminal, a plain line every 30 s elsewhere. All on stderr."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+INTERVAL = 30.0  # seconds between plain lines
+
+
+class PlainNarrator:
+    """For logs and pipes: whatever moved, every 30 seconds, and every line that stays."""
+
+    def __init__(self, interval: float = INTERVAL) -> None:
+        self._interval, self._start, self._last = interval, time.monotonic(), time.monotonic()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> PlainNarrator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Count `what`; printed when the last line is old enough."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._last < self._interval:
+                return
+            self._last = now
+        self.say(f"{what}: {100 * done // max(total, 1)} %")
+
+    def say(self, line: str) -> None:
+        """Print a line with the time since the start."""
+        sys.stderr.write(f"[{time.monotonic() - self._start:6.0f} s] {line}\n")
+        sys.stderr.flush()
+
+
+class LiveNarrator:
+    """For terminals: one bar a thing in progress, gone when it is done."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._bars: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> LiveNarrator:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Move the bar of `what`, its count in brackets apart, which may change while the bar stays."""
+        key = what.partition(" (")[0] if what.startswith("cells (") else what
+        with self._lock:
+            if key not in self._bars:
+                self._bars[key] = self._progress.add_task(what, total=total)
+            self._progress.update(self._bars[key], description=what, completed=done, total=total)
+            if done >= total:
+                self._progress.remove_task(self._bars.pop(key))
+
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._progress.console.print(line, highlight=False)
+
+
+def narrator() -> PlainNarrator | LiveNarrator:
+    """The one that fits where stderr goes."""
+    console = Console(stderr=True)
+    return LiveNarrator(console) if console.is_terminal else PlainNarrator()

@@ -1,0 +1,92 @@
+"""What a plan costs, in image-forwards, and how much of it is done."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from xraybench.executors.local import worker_count
+from xraybench.planning import Plan
+from xraybench.results import CellRecord, iterate_records
+from xraybench.runner import Standing, standing
+
+NOMINAL_RATE = 1500  # image-forwards a second and worker, for an estimate before anything was measured
+
+
+@dataclass(frozen=True)
+class CellPrice:
+    """A cell of the plan, where it stands and what it costs."""
+
+    id: str
+    task: str
+    model: str
+    seed: int
+    explainer: str
+    status: Standing
+    image_forwards: int
+
+
+@dataclass(frozen=True)
+class ModelPrice:
+    """What explaining and scoring one model costs, and the preset's cap on it (None: no cap)."""
+
+    model: str
+    seed: int
+    image_forwards: int
+    cap: int | None
+
+
+@dataclass(frozen=True)
+class Prices:
+    """A plan with its prices; minutes is an estimate, basis says from what."""
+
+    run: str
+    comparability_key: str
+    cells: tuple[CellPrice, ...]
+    models: tuple[ModelPrice, ...]
+    pending: int
+    minutes: float
+    basis: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def price_list(plan: Plan, out: Path) -> Prices:
+    """What the plan costs and how much of it is done; computes nothing."""
+    folder = out / plan.name
+    cells = tuple(
+        CellPrice(
+            job.id,
+            plan.task.name,
+            job.model.entry.name,
+            job.model.seed,
+            job.label,
+            standing(folder, job),
+            job.image_forwards,
+        )
+        for job in plan.cells
+    )
+    models = tuple(
+        ModelPrice(model.entry.name, model.seed, plan.image_forwards(model), plan.preset.max_image_forwards)
+        for model in plan.models
+    )
+    todo = [cell for cell in cells if cell.status not in ("done", "skipped")]
+    rate, basis = _rate(folder)
+    seconds = sum(cell.image_forwards for cell in todo) / rate / worker_count("auto")
+    return Prices(plan.name, plan.comparability_key, cells, models, len(todo), seconds / 60, basis)
+
+
+def _rate(folder: Path) -> tuple[float, str]:
+    """Image-forwards a second of one worker: as measured in this run's cells, else a nominal one."""
+    forwards, seconds = 0.0, 0.0
+    for _, record in iterate_records(folder / "cells", "cell.json", CellRecord):
+        if record.spent is not None:
+            explaining = (record.spent.forwards + 2 * record.spent.backwards) * record.n_images
+            forwards += explaining + sum(info.image_forwards for info in record.scores.values())
+            seconds += sum(record.seconds.values())
+    if forwards and seconds:
+        return forwards / seconds, f"{forwards / seconds:,.0f} image-forwards a second and worker, measured here"
+    return NOMINAL_RATE, f"assuming {NOMINAL_RATE:,} image-forwards a second and worker; training not counted"
