@@ -1,0 +1,181 @@
+"""Flat shapes as inside distances, and the thickness of the rounded solids over them.
+
+A shape answers `inside(x, y)`: how far a point lies inside its outline (mm, negative outside) and the radius with
+which the solid rounds off towards the outline. All coordinates are millimetres, so the number of pixels is a matter of
+sampling alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter1d
+
+Array = NDArray[np.float32]
+Points = tuple[tuple[float, float], ...]
+
+TABLE = 2048  # entries of a tabulated curve: steps far below any pixel
+
+
+class Shape(Protocol):
+    """An outline in its own coordinates; `reach` is the radius of a circle around `centre` that holds it."""
+
+    @property
+    def centre(self) -> tuple[float, float]: ...
+    @property
+    def reach(self) -> float: ...
+    def inside(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """Inside distance and rounding radius, both [H,W] in mm, at coordinates x, y [H,W]."""
+        ...
+
+
+def smooth_min(a: Array, b: Array, blend: float) -> Array:
+    """Minimum of two distances, rounded over `blend` mm (Quilez's quadratic polynomial)."""
+    gap = np.maximum(blend - np.abs(a - b), 0)
+    return np.minimum(a, b) - gap * gap * np.float32(0.25 / blend)
+
+
+def smooth_max(a: Array, b: Array, blend: float) -> Array:
+    """Maximum of two distances, rounded over `blend` mm."""
+    return -smooth_min(-a, -b, blend)
+
+
+def chord(inside: Array, rounding: Array | float, depth: Array | float) -> Array:
+    """Thickness [H,W] of a solid of half-depth `depth` that rounds off elliptically over `rounding` mm.
+
+    With the rounding equal to a tube's radius this is the chord of a cylinder, 2 sqrt(R^2 - x^2) for depth R.
+    """
+    u = np.clip(inside / rounding, 0, 1)
+    thickness: Array = 2 * depth * np.sqrt(u * (2 - u))
+    return thickness
+
+
+@cache
+def _curve(knots: Points) -> Array:
+    """A monotone-preserving curve through (position, value) knots, tabulated from the first to the last position."""
+    position, value = np.array(knots).T
+    return PchipInterpolator(position, value)(np.linspace(position[0], position[-1], TABLE)).astype(np.float32)
+
+
+def _along(knots: Points, position: Array) -> Array:
+    """The tabulated curve at `position`; constant beyond its ends."""
+    first, last = knots[0][0], knots[-1][0]
+    index = (position - np.float32(first)) * np.float32((TABLE - 1) / (last - first))
+    value: Array = _curve(knots)[np.clip(index, 0, TABLE - 1).astype(np.int32)]
+    return value
+
+
+@dataclass(frozen=True)
+class Shaft:
+    """A long body along y: half-width by knots (y, mm), bow (y, centre line x), and where it ends.
+
+    The ends are parabolas (height, slope, curvature) of x; None runs on beyond the image. `blend` rounds the corners.
+    """
+
+    widths: Points
+    top: tuple[float, float, float] | None = None
+    bottom: tuple[float, float, float] | None = None
+    bow: Points | None = None
+    blend: float = 2.5
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return 0.0, (self.widths[0][0] + self.widths[-1][0]) / 2
+
+    @property
+    def reach(self) -> float:
+        """The half-diagonal, with room for the ends' curves and for a finding's shift."""
+        return (self.widths[-1][0] - self.widths[0][0]) / 2 + max(width for _, width in self.widths) / 2 + 4
+
+    def axis(self, y: float) -> tuple[float, float]:
+        """The centre line's x and the half-width at y."""
+        at = np.array(y, np.float32)
+        return float(_along(self.bow, at)) if self.bow else 0.0, float(_along(self.widths, at))
+
+    def inside(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """See `Shape`; the rounding radius is the half-width at y, so that the body is a tube."""
+        width = _along(self.widths, y)
+        centred = x - _along(self.bow, y) if self.bow else x
+        distance: Array = width - np.abs(centred)
+        if self.top:
+            distance = smooth_min(distance, parabola(self.top, x) - y, self.blend)
+        if self.bottom:
+            distance = smooth_min(distance, y - parabola(self.bottom, x), self.blend)
+        return distance, width
+
+
+def parabola(coefficients: tuple[float, float, float], x: Array) -> Array:
+    """height + slope x + curvature x^2."""
+    height, slope, curvature = (np.float32(value) for value in coefficients)
+    value: Array = height + x * (slope + curvature * x)
+    return value
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A closed smooth outline through `points` (x, y in mm), star-shaped about the mean of its points.
+
+    `cut`: a parabola (height, slope, curvature) of x, below which the shape ends.
+    """
+
+    points: Points
+    rounding: float = 4.0
+    cut: tuple[float, float, float] | None = None
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        x, y = zip(*self.points, strict=True)
+        return sum(x) / len(x), sum(y) / len(y)
+
+    @property
+    def reach(self) -> float:
+        cx, cy = self.centre
+        return max(float(np.hypot(x - cx, y - cy)) for x, y in self.points) * 1.1 + 1
+
+    def inside(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """See `Shape`; the distance is first order in the gap to the outline."""
+        cx, cy = self.centre
+        across, along = x - np.float32(cx), y - np.float32(cy)
+        angle = np.arctan2(along, across) + np.float32(np.pi)
+        index = np.minimum(angle * np.float32(TABLE / (2 * np.pi)), TABLE - 1).astype(np.int32)
+        radius, slant = _polar(self.points)
+        distance: Array = (radius[index] - np.hypot(across, along)) * slant[index]
+        if self.cut:
+            distance = smooth_min(distance, y - parabola(self.cut, x), 1.5)
+        return distance, np.float32(self.rounding) * np.ones_like(distance)
+
+
+@cache
+def _polar(points: Points) -> tuple[Array, Array]:
+    """The outline as radius by angle from -pi to pi, and the cosine of its slant to the circle."""
+    xy = np.array(points) - np.mean(points, axis=0)
+    angle, radius = np.arctan2(xy[:, 1], xy[:, 0]), np.hypot(xy[:, 0], xy[:, 1])
+    order = np.argsort(angle)
+    angle, radius = angle[order], radius[order]
+    turns = np.concatenate([angle - 2 * np.pi, angle, angle + 2 * np.pi])
+    at = np.linspace(-np.pi, np.pi, TABLE, endpoint=False)
+    r = gaussian_filter1d(PchipInterpolator(turns, np.tile(radius, 3))(at), TABLE / 60, mode="wrap")
+    dr = np.gradient(r, 2 * np.pi / TABLE)
+    return r.astype(np.float32), (r / np.hypot(r, dr)).astype(np.float32)
+
+
+def ellipse(half_width: float, half_height: float, points: int = 12) -> Points:
+    """Points of an ellipse about the origin."""
+    angles = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    return tuple((half_width * float(np.cos(a)), half_height * float(np.sin(a))) for a in angles)
+
+
+def segments(x: Array, y: Array, strokes: Sequence[tuple[float, float, float, float]]) -> Array:
+    """Distance [H,W] to the nearest of straight strokes (x0, y0, x1, y1)."""
+    nearest = np.full_like(x, np.inf)
+    for x0, y0, x1, y1 in strokes:
+        dx, dy = x1 - x0, y1 - y0
+        t = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0, 1)
+        nearest = np.minimum(nearest, np.hypot(x - x0 - t * dx, y - y0 - t * dy))
+    return nearest
