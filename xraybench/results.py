@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -26,6 +27,7 @@ from xraybench.errors import RecordError
 from xraybench.spec import Role
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 SCHEMA_VERSION = 1
@@ -93,7 +95,7 @@ class ModelRecord(Record):
     split_digest: str
     parameters: int
     seconds: float
-    history: list[dict[str, float]]
+    history: list[dict[str, float | None]]  # a value that is not finite is written, and read, as null
     scores: dict[str, Interval]  # on the test set: roc-auc, accuracy, kappa, ...
     strata: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # e.g. grade=hairline -> scores
     beats_chance: bool
@@ -142,7 +144,7 @@ class CellRecord(Record):
     n_images: int = 0
     spent: Spent | None = None
     scores: dict[str, ScoreInfo] = Field(default_factory=dict)  # by metric label
-    notes: dict[str, float] = Field(default_factory=dict)  # measured beside the map, e.g. conservation_error
+    notes: dict[str, float | None] = Field(default_factory=dict)  # measured beside the map; null: not finite
     versions: dict[str, str] = Field(default_factory=dict)
     hardware: dict[str, str] = Field(default_factory=dict)
     flags: dict[str, str] = Field(default_factory=dict)  # determinism, dtype, threads
@@ -220,6 +222,30 @@ def read_scores(path: Path) -> pd.DataFrame:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
         return frame
     except (OSError, pa.ArrowException) as error:
+        raise RecordError(f"{path}: cannot be read: {error}", "remove it to have this metric computed again") from error
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """One metric's scores as arrays [N]: ids as str, values float64 (NaN: undefined)."""
+
+    image_ids: np.ndarray
+    patient_ids: np.ndarray
+    values: np.ndarray
+
+
+def read_values(path: Path) -> ImageScores:
+    """What read_scores reads, without pandas (whose import takes a second): a board reads hundreds of these."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=["image_id", "patient_id", "value"], use_threads=False)
+        images, patients = (np.array(table[name].to_pylist(), dtype=str) for name in ("image_id", "patient_id"))
+        return ImageScores(images, patients, np.array(table["value"].to_pylist(), dtype=np.float64))
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise RecordError(f"{path}: cannot be read: {error}", "remove it to have this metric computed again") from error
 
 

@@ -1,0 +1,156 @@
+"""What a board holds. Its JSON form is read by other tools: names and meanings stay, fields may be added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from xraybench.results import Interval, MetricInfo, Record
+from xraybench.spec import Role
+
+
+class Score(Record):
+    """A row on a metric: mean over images (and seeds) with its 95 % interval, and its standing among the methods.
+
+    rank: the ranks that hold 95 % of resamples; tie_group 1: the best row and those not significantly worse than it;
+    unranked: why a row has no rank where methods are ranked.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    n_undefined: int
+    rank: tuple[int, int] | None = None
+    tie_group: int | None = None
+    p_best: float | None = None
+    unranked: str | None = None
+
+
+class Cost(Record):
+    """What explaining one image took, mean over images and seeds; peak_bytes is the largest."""
+
+    milliseconds: float
+    forwards: float
+    backwards: float
+    image_forwards: float
+    peak_bytes: int
+
+
+class Row(Record):
+    """An explainer on a model, over its seeds."""
+
+    explainer: str
+    model: str
+    role: Role
+    family: str
+    signed: bool
+    origin: str
+    seeds: list[int]
+    scores: dict[str, Score]
+    skipped: dict[str, str] = Field(default_factory=dict)  # metric label -> why it was not measured
+    void: bool = False  # the model does not beat chance
+    blank: bool = False  # its maps are all-equal on every image
+    summary: float | None = None  # mean rank over the board's summary metrics
+    cost: Cost | None = None
+    notes: dict[str, float] = Field(default_factory=dict)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    reproduce: list[str] = Field(default_factory=list)
+
+
+class ModelRow(Record):
+    """A trained model: its own scores on the test set, and what its paper reported."""
+
+    model: str
+    seed: int
+    architecture: str
+    parameters: int
+    beats_chance: bool
+    scores: dict[str, Interval]
+    strata: dict[str, dict[str, Interval]] = Field(default_factory=dict)
+    reference: dict[str, float] = Field(default_factory=dict)
+    weights_digest: str
+
+
+class Column(Record):
+    """A metric on one model's rows. stability: mean Kendall tau-b of resampled orders with the order shown.
+
+    uninformative: why ranks on this metric say little for this task; None where the oracle beats random.
+    """
+
+    model: str
+    metric: str
+    images: int
+    patients: int
+    stability: float | None = None
+    uninformative: str | None = None
+
+
+class Absent(Record):
+    """A cell, or one metric of it, that has no score."""
+
+    explainer: str
+    model: str
+    seed: int
+    metric: str | None = None
+    reason: str
+
+
+class Agreement(Record):
+    """Kendall's tau-b between the orders that two metrics give the same methods; None where there is no order."""
+
+    model: str
+    metrics: list[str]
+    tau: list[list[float | None]]
+
+
+class Board(Record):
+    """One run as a table. Rows are ordered: by model, methods first, then controls and ceilings, best first."""
+
+    task: str
+    source: str
+    comparability_key: str
+    models: list[ModelRow]
+    rows: list[Row]
+    metrics: list[MetricInfo]
+    columns: list[Column]
+    agreement: list[Agreement]
+    summary_metrics: list[str]
+    failed: list[Absent]
+    skipped: list[Absent]
+    run: str
+    title: str
+    task_version: int
+    preset: str
+    phantom: bool
+    redistributable: bool
+    explained: str
+    notes: list[str]
+    versions: dict[str, str]
+    command: str
+
+    def rows_of(self, model: str, *roles: Role) -> list[Row]:
+        """The model's rows of these roles (all where none is named), in the board's order."""
+        return [row for row in self.rows if row.model == model and (not roles or row.role in roles)]
+
+    def column(self, model: str, metric: str) -> Column | None:
+        """The column of a metric on a model, or None where none of its rows has it."""
+        return next((column for column in self.columns if (column.model, column.metric) == (model, metric)), None)
+
+    def model_names(self) -> list[str]:
+        """Models that have rows, in order."""
+        return list(dict.fromkeys(row.model for row in self.rows))
+
+
+ROLE_ORDER: tuple[Role, ...] = ("method", "control", "ceiling")
+FAMILIES = (
+    "localisation",
+    "counterfactual",
+    "faithfulness",
+    "robustness",
+    "randomisation",
+    "axiomatic",
+    "complexity",
+    "cost",
+)

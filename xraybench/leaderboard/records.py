@@ -1,0 +1,85 @@
+"""Finding runs and reading them: the only input of boards and pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from xraybench.errors import DataError
+from xraybench.results import (
+    CellRecord,
+    ImageScores,
+    ModelRecord,
+    RunRecord,
+    iterate_records,
+    read_record,
+    read_values,
+    scores_path,
+)
+
+MAX_DEPTH = 4  # <folder>/<task>/records/<run>/run.json is the deepest that is looked for
+
+
+@dataclass(frozen=True)
+class CellData:
+    """A cell's record and, by metric label, its scores."""
+
+    folder: Path
+    record: CellRecord
+    scores: dict[str, ImageScores]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run folder, read whole (but for galleries, which pages read one at a time)."""
+
+    folder: Path
+    run: RunRecord
+    models: tuple[ModelRecord, ...]
+    cells: tuple[CellData, ...]
+
+
+def load_run(folder: Path) -> RunData:
+    """Read a run folder; RecordError names the first file that cannot be read."""
+    run = read_record(folder / "run.json", RunRecord)
+    models = sorted(
+        (record for _, record in iterate_records(folder / "models", "model.json", ModelRecord)),
+        key=lambda model: (model.model, model.seed),
+    )
+    cells = sorted(
+        (_load_cell(path, record) for path, record in iterate_records(folder / "cells", "cell.json", CellRecord)),
+        key=lambda cell: (cell.record.model, cell.record.explainer, cell.record.seed),
+    )
+    return RunData(folder, run, tuple(models), tuple(cells))
+
+
+def _load_cell(folder: Path, record: CellRecord) -> CellData:
+    measured = [label for label, info in record.scores.items() if info.status == "ok"] if record.status == "ok" else []
+    return CellData(folder, record, {label: read_values(scores_path(folder, label)) for label in measured})
+
+
+def find_runs(root: Path, task: str) -> list[Path]:
+    """Folders of the task's runs at most MAX_DEPTH levels below root, in order; DataError where there is none."""
+    found = [folder for folder in _run_folders(root, MAX_DEPTH) if _task_of(folder) == task]
+    if not found:
+        raise DataError(f"no run of the task {task!r} below {root}", f"`xraybench run --task {task}` first")
+    return found
+
+
+def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / "run.json").is_file():
+        yield folder
+    elif depth and folder.is_dir():
+        for child in sorted(folder.iterdir()):
+            if child.is_dir() and not child.name.startswith("."):
+                yield from _run_folders(child, depth - 1)
+
+
+def _task_of(folder: Path) -> str:
+    """The task that a run.json names, whatever its version; RecordError where it cannot be read at all."""
+    try:
+        return str(json.loads((folder / "run.json").read_text(encoding="utf-8"))["task"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return read_record(folder / "run.json", RunRecord).task
