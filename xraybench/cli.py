@@ -155,7 +155,7 @@ def run(device: str, rerun: str, dry_run: bool, out: Path, as_json: bool, **opti
     with narrator() as voice:
         outcome = execute(plan, out, device, rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
         voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept, in {outcome.seconds:.0f} s")
-    _show_board(outcome.folder, as_json, build=True)
+    _show_board(outcome.folder, as_json, build=False)
     for failure in outcome.failures:
         click.echo(f"failed: {failure}", err=True)
     return FINISHED_WITH_FAILURES if outcome.failures else 0
@@ -180,7 +180,7 @@ def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
     """Print a run's board, and build its pages beside its records where asked."""
     from rich.console import Console
 
-    from xraybench.leaderboard.pages import build_pages
+    from xraybench.leaderboard.formats import to_json
     from xraybench.leaderboard.records import load_run
     from xraybench.leaderboard.show import show
     from xraybench.leaderboard.tables import build_board
@@ -188,10 +188,12 @@ def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
     data = load_run(folder)
     board = build_board(data)
     if as_json:
-        _print_json(board.as_json())
+        click.echo(to_json(board))
     else:
         show(board, Console())
     if build:
+        from xraybench.leaderboard.pages import build_pages
+
         click.echo(f"page: {build_pages([folder], folder / 'board')}", err=as_json)
 
 

@@ -22,9 +22,7 @@ class PlainNarrator:
     def __enter__(self) -> PlainNarrator:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         pass
 
     def progress(self, what: str, done: int, total: int) -> None:
@@ -62,9 +60,7 @@ class LiveNarrator:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._progress.stop()
 
     def progress(self, what: str, done: int, total: int) -> None:

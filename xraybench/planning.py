@@ -43,6 +43,9 @@ class ModelJob:
     entry: ModelEntry
     seed: int
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     @property
     def label(self) -> str:
         """As progress lines name it."""

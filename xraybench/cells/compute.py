@@ -49,7 +49,7 @@ class Maps:
 
     maps: Tensor
     spent: Spent
-    notes: dict[str, float]
+    notes: dict[str, float | None]
     seconds: float
     digest: str
 
@@ -129,11 +129,12 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
 
 def _make(desk: Bench, built: Explainer | Reference, again: ExplainAgain | None, folder: Path) -> Maps:
     """Explain the images, or draw the reference maps, and keep the maps."""
-    images, notes = desk.explained_images, {}
+    images: Tensor = desk.explained_images
+    notes: dict[str, float | None] = {}
     if again is not None:
         maps, cost = explain(again, images)
         if isinstance(built, Notes):
-            notes = built.notes(again.model, images, again.targets, again.context, maps)
+            notes = {**built.notes(again.model, images, again.targets, again.context, maps)}
     else:
         masks = desk.regions.get("finding", torch.zeros(maps_shape(images), dtype=torch.bool, device=images.device))
         maps = checked(built(images, masks, desk.mean_training_mask, desk.seeds), images)  # type: ignore[arg-type]

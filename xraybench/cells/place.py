@@ -20,6 +20,9 @@ class Place:
     device: str
     command: str  # what makes a row again, up to --model and --explainer
 
+    def __hash__(self) -> int:
+        return hash((self.run, self.data, self.device))
+
     def model_folder(self, job: ModelJob) -> Path:
         """Where a model's record and weights lie."""
         return self.run / "models" / job.id

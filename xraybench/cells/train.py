@@ -67,7 +67,7 @@ def _model_record(
         split_digest=desk.prepared.statistics.split_digest,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
-        history=history,
+        history=[{**entry} for entry in history],
         scores=scores,
         strata=_strata(desk.place.task, table, labels, logits),
         beats_chance=_beats_chance(desk.place.task, scores),
