@@ -80,6 +80,7 @@ class RunRecord(Record):
     notes: list[str] = Field(default_factory=list)
     reference_values: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's, by model and score
     command: str
+    definition: dict[str, Any] = Field(default_factory=dict)  # the task file, whole
 
 
 class ModelRecord(Record):

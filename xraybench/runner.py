@@ -110,6 +110,7 @@ def run_record(plan: Plan, command: str) -> RunRecord:
         notes=task.notes,
         reference_values=task.reference,
         command=command,
+        definition=task.model_dump(),
     )
 
 

@@ -42,11 +42,14 @@ class Bench:
         """The prepared source."""
         return Prepared(self.place.data)
 
-    def images(self, rows: NDArray[np.int64]) -> Tensor:
-        """float32 [N,1,S,S], normalised by the training images' mean and standard deviation."""
+    def normalised(self, grey: Tensor) -> Tensor:
+        """Grey [...,S,S] in [0,1] -> [...,1,S,S], by the training images' mean and standard deviation."""
         statistics = self.prepared.statistics
-        grey = torch.from_numpy(self.prepared.grey(rows)).to(self.device)
-        return ((grey - statistics.mean) / statistics.std)[:, None]
+        return ((grey - statistics.mean) / statistics.std).unsqueeze(-3)
+
+    def images(self, rows: NDArray[np.int64]) -> Tensor:
+        """float32 [N,1,S,S], normalised."""
+        return self.normalised(torch.from_numpy(self.prepared.grey(rows)).to(self.device))
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Positions of a split's images."""
@@ -54,10 +57,8 @@ class Bench:
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor:
         """float32 [N,1] of 0/1 for a binary task, int64 [N] of class numbers otherwise."""
-        values = self.prepared.index.iloc[rows][self.place.task.labels].to_numpy(np.float32)
-        if self.place.task.kind == "binary":
-            return torch.from_numpy(values).to(self.device)
-        return torch.from_numpy(values.argmax(1)).to(self.device)
+        values = torch.tensor(self.prepared.index.iloc[rows][self.place.task.labels].to_numpy(), device=self.device)
+        return values.float() if self.place.task.kind == "binary" else values.argmax(1)
 
     def examples(self, split: str) -> Examples:
         """A split's images and labels."""
@@ -117,22 +118,17 @@ class Bench:
         twins = self.prepared.explained.twins
         if twins is None or "difference" not in self.regions:
             return None
-        statistics = self.prepared.statistics
         grey = torch.from_numpy(twins[: self.place.n_explained]).to(self.device)
-        return Twins(((grey - statistics.mean) / statistics.std)[:, None], self.regions["difference"])
+        return Twins(self.normalised(grey), self.regions["difference"])
 
     @cached_property
     def context(self) -> Context:
         """What explainers may know of the training images."""
         rows = self.rows("train")
         chosen = np.random.default_rng(0).choice(rows, min(BACKGROUND, len(rows)), replace=False)
-        mean_image = torch.from_numpy(self.prepared.grey(rows).mean(0, keepdims=True)).to(self.device)
-        statistics = self.prepared.statistics
-        low, high = (
-            (torch.full((1, 1, 1), bound, device=self.device) - statistics.mean) / statistics.std
-            for bound in (0.0, 1.0)
-        )
-        baseline = (mean_image - statistics.mean) / statistics.std
+        mean_image = torch.from_numpy(self.prepared.grey(rows).mean(0)).to(self.device)
+        low, high = self.normalised(torch.tensor([0.0, 1.0], device=self.device)[:, None, None])[..., None]
+        baseline = self.normalised(mean_image)
         return Context(baseline, self.images(np.sort(chosen)), low, high, self.seeds, BATCH)
 
     def targets(self, model: nn.Module) -> Tensor:

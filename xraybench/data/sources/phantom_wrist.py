@@ -15,6 +15,7 @@ from xraybench.data.phantom.cases import GRADE_SHARES, SPLITS, Case, Population,
 from xraybench.data.phantom.findings import GRADES
 from xraybench.data.phantom.wrist import PHANTOM_VERSION, Wrist
 from xraybench.errors import DataError, UsageError
+from xraybench.spec import MetricNeeds
 
 SMALLEST, LARGEST = 64, 512
 
@@ -78,6 +79,7 @@ class PhantomWrist:
     name: ClassVar[str] = "phantom-wrist"
     phantom: ClassVar[bool] = True
     redistributable: ClassVar[bool] = True
+    offers: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding", "twins"})
 
     settings: Settings
 

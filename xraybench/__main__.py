@@ -1,0 +1,5 @@
+"""`python -m xraybench`: the command line."""
+
+from xraybench.cli import main
+
+main()
