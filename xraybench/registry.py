@@ -15,9 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from xraybench.errors import PluginError, UsageError
+
+T = TypeVar("T")
 
 EXPLAINERS = {
     "gradient": "xraybench.explainers.gradient:Gradient",
@@ -149,11 +151,15 @@ def find(kind: str, name: str) -> Entry:
     library, colon, _ = name.partition(":")
     if colon and (kind, library) in PEERS:
         return Entry(kind, name, PEERS[kind, library], library)
-    known = entries(kind)
+    return near(name, entries(kind), kind.removesuffix("s"))
+
+
+def near(name: str, known: Mapping[str, T], what: str) -> T:
+    """`known[name]`; UsageError names the nearest name there is, or all of them."""
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"`xraybench list {kind}` shows what there is"
-        raise UsageError(f"no {kind.removesuffix('s')} is called {name!r}", hint)
+        matches = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {matches[0]!r}?" if matches else f"there are: {', '.join(known) or 'none'}"
+        raise UsageError(f"no {what} is called {name!r}", hint)
     return known[name]
 
 

@@ -57,9 +57,7 @@ class Explainer(Protocol):
 
 @runtime_checkable
 class Notes(Protocol):
-    """What an explainer may offer beside its maps: figures measured on them, by name, such as `completeness_error`
-    (sum of map against f(x) - f(baseline)) and `conservation_error` (sum of relevance against the logit), relative.
-    """
+    """What some explainers also measure beside their maps, by name (completeness_error, conservation_error)."""
 
     def notes(
         self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
@@ -252,12 +250,14 @@ class Source(Protocol):
     `index` gives one row an image: `image_id, patient_id, study_id, path, split, view, site` and one column a label
     (1, 0, NaN); `image` the decoded radiograph as float32 [H,W] in [0,1]; `regions` the named boolean masks [H,W] of
     one row (finding, difference, lung, text, hardware, frame, landmark), at the image's own size; `twin` the same
-    radiograph without its finding, or None. `identity` is what the data's digest is made of.
+    radiograph without its finding, or None. `offers` says which of these metrics may count on; `identity` is what the
+    data's digest is made of.
     """
 
     name: ClassVar[str]
     phantom: ClassVar[bool]
     redistributable: ClassVar[bool]
+    offers: ClassVar[frozenset[MetricNeeds]]
 
     def identity(self) -> Mapping[str, Any]: ...
     def index(self) -> pd.DataFrame: ...
