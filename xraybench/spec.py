@@ -57,9 +57,7 @@ class Explainer(Protocol):
 
 @runtime_checkable
 class Notes(Protocol):
-    """What an explainer may offer beside its maps: figures measured on them, by name, such as `completeness_error`
-    (sum of map against f(x) - f(baseline)) and `conservation_error` (sum of relevance against the logit), relative.
-    """
+    """What some explainers also measure beside their maps, by name (completeness_error, conservation_error)."""
 
     def notes(
         self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor

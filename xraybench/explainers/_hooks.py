@@ -12,13 +12,18 @@ from xraybench.errors import NotApplicableError
 from xraybench.explainers._model import target_logits
 
 
+def relus(model: nn.Module) -> list[nn.ReLU]:
+    """The model's ReLUs; NotApplicableError where it has none, so that a changed backward would change nothing."""
+    found = [module for module in model.modules() if isinstance(module, nn.ReLU)]
+    if not found:
+        raise NotApplicableError("the method changes the gradient of ReLUs: this model has none")
+    return found
+
+
 @contextmanager
 def guided_relus(model: nn.Module) -> Iterator[None]:
-    """Every ReLU passes positive gradients only; NotApplicableError where the model has none."""
-    relus = [module for module in model.modules() if isinstance(module, nn.ReLU)]
-    if not relus:
-        raise NotApplicableError("guided backpropagation changes the gradient of ReLUs: this model has none")
-    handles = [relu.register_full_backward_hook(_positive_part) for relu in relus]
+    """Every ReLU passes positive gradients only."""
+    handles = [relu.register_full_backward_hook(_positive_part) for relu in relus(model)]
     try:
         yield
     finally:

@@ -9,18 +9,16 @@ LRP's rules know convolutions and linear layers; a BatchNorm between them is fol
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx, nn
 
 from xraybench.errors import NotApplicableError
+from xraybench.explainers._copy import detached_copy, with_hooks_of
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 CONSTANT = 1e-6  # |gamma| below it: the channel carries its shift alone
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 TRANSPARENT = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Identity, nn.Dropout, nn.Flatten)
 
 
@@ -49,14 +47,6 @@ class Affine:
     constant: Tensor  # bool [C]
 
 
-def detached_copy(model: nn.Module) -> nn.Module:
-    """A copy in eval mode whose submodules carry no hooks; hooks of the model itself (counters) apply to it too."""
-    tables = [getattr(module, name) for module in model.modules() for name in HOOKS]
-    duplicate = copy.deepcopy(model, {id(table): OrderedDict() for table in tables}).eval().requires_grad_(False)
-    _share_hooks(model, duplicate)
-    return duplicate
-
-
 def canonised(model: nn.Module) -> nn.Module:
     """A copy with the same output and no BatchNorm; NotApplicableError names the one that cannot be folded."""
     duplicate = detached_copy(model)
@@ -70,13 +60,7 @@ def canonised(model: nn.Module) -> nn.Module:
         if isinstance(_module(traced, node), BATCH_NORMS):
             _fold(traced, node)
     traced.recompile()
-    _share_hooks(model, traced)
-    return traced.eval().requires_grad_(False)
-
-
-def _share_hooks(model: nn.Module, duplicate: nn.Module) -> None:
-    for name in (*HOOKS, "_is_full_backward_hook"):
-        setattr(duplicate, name, getattr(model, name))
+    return with_hooks_of(model, traced.eval().requires_grad_(False))
 
 
 def _module(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,11 @@ from zennit.rules import Epsilon, Flat, Pass, ZBox, ZPlus
 from zennit.types import Convolution, Linear
 
 from xraybench.explainers._batches import in_batches
-from xraybench.explainers._lrp_canoniser import Threshold, canonised, detached_copy
+from xraybench.explainers._copy import detached_copy
+from xraybench.explainers._lrp_canoniser import Threshold, canonised
 from xraybench.explainers._model import explained
 
+Start = Literal["logit", "one"]
 ZERO_BIAS = "bias"  # biases take no relevance, so that what arrives at the image is the logit
 
 
@@ -43,14 +45,16 @@ def deep_taylor(low: Tensor, high: Tensor, stabilizer: float) -> SpecialFirstLay
     return SpecialFirstLayerMapComposite(layers, first)
 
 
-def relevance(copy: nn.Module, composite: Any, images: Tensor, targets: Tensor, batch_size: int) -> Tensor:
-    """Relevance of every input [B,C,H,W]; what is propagated is the target's logit."""
+def relevance(
+    copy: nn.Module, composite: Any, images: Tensor, targets: Tensor, batch_size: int, start: Start = "logit"
+) -> Tensor:
+    """Relevance of every input [B,C,H,W], propagated from the target's logit (or from one, for changed gradients)."""
 
     def propagate(batch: Tensor, classes: Tensor) -> Tensor:
         leaves = batch.detach().clone().requires_grad_()
         logits = copy(leaves)
-        start = torch.zeros_like(logits).scatter(1, classes[:, None], logits.detach().gather(1, classes[:, None]))
-        (result,) = torch.autograd.grad(logits, leaves, start)
+        chosen = torch.zeros_like(logits).scatter(1, classes[:, None], 1.0)
+        (result,) = torch.autograd.grad(logits, leaves, chosen * logits.detach() if start == "logit" else chosen)
         return result
 
     with explained(copy), composite.context(copy):

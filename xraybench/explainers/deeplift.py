@@ -56,7 +56,8 @@ class DeepLift:
         """How far the map's sum is from f(x) - f(baseline), relative."""
         from xraybench.explainers._notes import completeness_error
 
-        return {"completeness_error": completeness_error(model, images, targets, context, maps)}
+        error = completeness_error(model, images, targets, context.baseline[None], context.batch_size, maps)
+        return {"completeness_error": error}
 
 
 def _pairs(images: Tensor, targets: Tensor, size: int) -> zip[tuple[Tensor, Tensor]]:

@@ -118,7 +118,8 @@ class IntegratedGradients:
         """How far the map's sum is from f(x) - f(baseline), relative."""
         from xraybench.explainers._notes import completeness_error
 
-        return {"completeness_error": completeness_error(model, images, targets, context, maps)}
+        error = completeness_error(model, images, targets, context.baseline[None], context.batch_size, maps)
+        return {"completeness_error": error}
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class _Lrp:
         """How far the map's sum is from the logit, relative."""
         from xraybench.explainers._notes import conservation_error
 
-        return {"conservation_error": conservation_error(model, images, targets, context, maps)}
+        return {"conservation_error": conservation_error(model, images, targets, context.batch_size, maps)}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,227 @@
+"""Does an explainer keep its contract, on every model it claims?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xraybench import registry
+from xraybench.counting import counting
+from xraybench.errors import NotApplicableError
+from xraybench.spec import Context, Explainer
+
+SLACK = 1.05  # what an explainer may spend over its declared price
+IMAGES, SIDE = 6, 32
+ROUNDING = 1e-2  # LRP divides by sums near zero: a batch of another size sums in another order
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One promise, and whether it is kept; detail says on which model and what was seen."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def small_models(side: int = SIDE, in_channels: int = 1, num_outputs: int = 3) -> dict[str, nn.Module]:
+    """Every built-in model with fixed random weights, in eval mode: what explainers are checked on."""
+    models = {}
+    for name in registry.MODELS:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model: nn.Module = registry.load(registry.find("models", name))(num_outputs, in_channels, side)
+            models[name] = model.eval()
+    return models
+
+
+def check_explainer(explainer: Explainer, models: Mapping[str, nn.Module]) -> list[Finding]:
+    """Every promise of the contract on every model (which take [B,1,32,32]), one finding each; nothing is raised."""
+    return [finding for name, model in models.items() for finding in _on_model(explainer, name, model)]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An explainer with a model and something to explain."""
+
+    explainer: Explainer
+    model: nn.Module
+    images: Tensor
+    targets: Tensor
+    context: Context
+
+    def maps(self, rows: slice = slice(None), batch_size: int | None = None) -> Tensor:
+        """The maps of these rows."""
+        context = dataclasses.replace(
+            self.context, seeds=self.context.seeds[rows], batch_size=batch_size or self.context.batch_size
+        )
+        return self.explainer(self.model, self.images[rows], self.targets[rows], context)
+
+
+def trial(explainer: Explainer, model: nn.Module) -> Trial:
+    """Fixed random images [6,1,32,32] in [0,1] under a fixed context."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(IMAGES, 1, SIDE, SIDE, generator=generator)
+    background = torch.rand(4, 1, SIDE, SIDE, generator=generator)
+    low, high = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+    context = Context(background.mean(0), background, low, high, torch.arange(IMAGES) + 7, batch_size=16)
+    return Trial(explainer, model, images, torch.arange(IMAGES) % 2, context)
+
+
+def _on_model(explainer: Explainer, name: str, model: nn.Module) -> list[Finding]:
+    case = trial(explainer, model)
+    if explainer.needs == "convolution" and getattr(model, "cam_layer", None) is None:
+        return [_guarded("refuses a model without maps", name, lambda: _refuses(case))]
+    try:
+        case.maps(slice(0, 1))
+    except NotApplicableError as error:
+        return [Finding("applies", True, f"{name}: not applicable: {error.message}")]
+    except Exception as error:
+        return [Finding("applies", False, f"{name}: {error!r}")]
+    return [_guarded(promise, name, partial(check, case)) for promise, check in PROMISES.items()]
+
+
+def _guarded(promise: str, model: str, check: Callable[[], str]) -> Finding:
+    """A check returns what is wrong, or nothing."""
+    try:
+        fault = check()
+    except Exception as error:
+        fault = repr(error)
+    return Finding(promise, not fault, f"{model}: {fault or 'as promised'}")
+
+
+def _refuses(case: Trial) -> str:
+    try:
+        case.maps()
+    except NotApplicableError:
+        return ""
+    return "explained a model that has no convolution's maps, though it needs them"
+
+
+def _shape(case: Trial) -> str:
+    maps = case.maps()
+    if maps.shape != (IMAGES, SIDE, SIDE) or maps.dtype != torch.float32 or maps.requires_grad:
+        return f"maps are {tuple(maps.shape)} {maps.dtype}, requires_grad={maps.requires_grad}"
+    return "" if bool(maps.isfinite().all()) else "maps hold NaN or infinite values"
+
+
+def _same_twice(case: Trial) -> str:
+    first = case.maps()
+    torch.rand(1)  # the global generator moves between two calls
+    return _differ(first, case.maps(), tolerance=1e-6)
+
+
+def _same_alone(case: Trial) -> str:
+    alone = torch.cat([case.maps(slice(i, i + 1), batch_size=5) for i in range(IMAGES)])
+    return _differ(case.maps(), alone, tolerance=ROUNDING)
+
+
+def _differ(first: Tensor, second: Tensor, tolerance: float) -> str:
+    scale = first.abs().flatten(1).amax(1).clamp(min=1e-12)
+    worst = float(((first - second).abs().flatten(1).amax(1) / scale).max())
+    return f"maps differ by {worst:.2g} of their largest value" if worst > tolerance else ""
+
+
+def _images_kept(case: Trial) -> str:
+    before = case.images.clone()
+    case.maps()
+    return "" if torch.equal(before, case.images) and not case.images.requires_grad else "the images were changed"
+
+
+def _model_kept(case: Trial) -> str:
+    before = state_of(case.model)
+    case.maps()
+    return _changed(before, state_of(case.model))
+
+
+def _model_kept_after_an_error(case: Trial) -> str:
+    for stage in (_fail_forward, _fail_backward):
+        before = state_of(case.model)
+        handle = case.model.register_forward_hook(stage)
+        try:
+            case.maps()
+        except _Interrupted:
+            pass
+        finally:
+            handle.remove()
+        fault = _changed(before, state_of(case.model))
+        if fault:
+            return f"after an error: {fault}"
+    return ""
+
+
+class _Interrupted(Exception):  # noqa: N818 - it is no error of ours
+    """Raised inside a model to see what an explainer leaves behind."""
+
+
+def _fail_forward(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    raise _Interrupted
+
+
+def _fail_backward(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    if output.requires_grad:
+        output.register_hook(lambda gradient: _fail_forward(module, inputs, gradient))
+
+
+def state_of(model: nn.Module) -> dict[str, Any]:
+    """All that an explainer must leave as it was, by name."""
+    state: dict[str, Any] = {f"value of {name}": tensor.clone() for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        state[f"requires_grad of {name}"] = parameter.requires_grad
+        state[f"grad of {name}"] = None if parameter.grad is None else parameter.grad.clone()
+    for name, module in model.named_modules():
+        state[f"mode of {name or 'the model'}"] = module.training
+        hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+        state[f"hooks of {name or 'the model'}"] = tuple(tuple(table.values()) for table in hooks)
+        state[f"type of {name or 'the model'}"] = type(module)
+    return state
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if before.keys() != after.keys():
+        return f"submodules or parameters came or went: {sorted(before.keys() ^ after.keys())[:3]}"
+    for name, value in before.items():
+        same = torch.equal(value, after[name]) if isinstance(value, Tensor) else value == after[name]
+        if not same:
+            return f"the {name} changed"
+    return ""
+
+
+def _explains_the_logit(case: Trial) -> str:
+    """Other logits shifted by a constant: probabilities change, the target's logit does not."""
+    case = dataclasses.replace(case, targets=torch.zeros_like(case.targets))
+    before = case.maps()
+
+    def shift(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        return output + 3.0 * (torch.arange(output.shape[-1], device=output.device) > 0)
+
+    handle = case.model.register_forward_hook(shift)
+    try:
+        return _differ(before, case.maps(), tolerance=ROUNDING)
+    finally:
+        handle.remove()
+
+
+def _price(case: Trial) -> str:
+    with counting(case.model) as count:
+        case.maps()
+    spent, declared = count.image_forwards / IMAGES, case.explainer.cost(SIDE)
+    return f"declares {declared} image-forwards, spends {spent:.1f}" if spent > SLACK * declared + 1 else ""
+
+
+PROMISES: Mapping[str, Callable[[Trial], str]] = {
+    "returns float32 maps [B,H,W], finite": _shape,
+    "gives the same map twice": _same_twice,
+    "gives an image the same map alone and in a batch": _same_alone,
+    "leaves the images as they are": _images_kept,
+    "leaves the model as it was": _model_kept,
+    "leaves the model as it was after an error": _model_kept_after_an_error,
+    "explains the logit, not a probability": _explains_the_logit,
+    "costs what it declares": _price,
+}

@@ -1,0 +1,33 @@
+"""How zennit's composites are called: on a canonised copy, or on a plain one where they change ReLUs' gradients."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import zennit.composites
+from torch import Tensor, nn
+from zennit.rules import Pass
+
+from xraybench.explainers._copy import detached_copy
+from xraybench.explainers._hooks import relus
+from xraybench.explainers._lrp_canoniser import Threshold
+from xraybench.explainers._relevance import prepared, relevance
+from xraybench.spec import Context
+
+
+def propagated(
+    name: str, settings: Mapping[str, Any], model: nn.Module, images: Tensor, targets: Tensor, context: Context
+) -> Tensor:
+    """Maps [B,H,W] of the named composite, channels summed; rules start from the logit, changed gradients from one."""
+    made = getattr(zennit.composites, name)
+    accepted = inspect.signature(made.__init__).parameters
+    bounds = {"low": context.low.to(images)[None], "high": context.high.to(images)[None]}
+    options = {key: value for key, value in {**bounds, **settings}.items() if key in accepted}
+    composite = made(**options, layer_map=[(Threshold, Pass())])
+    if "bn" in settings:
+        copy = prepared(model, settings["bn"])
+        return relevance(copy, composite, images, targets, context.batch_size).sum(1)
+    relus(model)
+    return relevance(detached_copy(model), composite, images, targets, context.batch_size, start="one").sum(1)

@@ -1,0 +1,118 @@
+"""Any of captum's attributions, named directly: `captum:Occlusion(sliding_window_shapes=[1,8,8])`.
+
+captum's own defaults hold; what a task's context knows is filled in: baselines, background images, batch sizes. Methods
+over superpixels take a grid of `cells` x `cells`. Methods that draw do so image by image, from the image's seed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from xraybench.errors import UsageError
+from xraybench.spec import Context, Needs
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BACKGROUND = 16  # images that the price of deepliftshap assumes
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Method:
+    """defaults: the parameters it takes, with captum's default (or ours, where captum asks for one); cost: the price in
+    image-forwards, given settings and image size; draws: whether it is random.
+    """
+
+    defaults: Settings
+    cost: Callable[[Settings, int], int] = lambda settings, size: 3
+    draws: bool = False
+
+
+def _windows(settings: Settings, size: int) -> int:
+    """Windows that captum slides over a square image, and one forward of the image."""
+    count = 1
+    shape = settings["sliding_window_shapes"] or [1, *[max(1, size // 8)] * 2]
+    strides = settings["strides"] or shape
+    for window, stride in zip(shape[1:], [strides] * 2 if isinstance(strides, int) else strides[1:], strict=True):
+        count *= 1 + math.ceil((size - window) / stride)
+    return count + 1
+
+
+METHODS: Mapping[str, Method] = {
+    "Saliency": Method({"abs": True}),
+    "InputXGradient": Method({}),
+    "GuidedBackprop": Method({}),
+    "Deconvolution": Method({}),
+    "GuidedGradCam": Method({"interpolate_mode": "nearest", "attribute_to_layer_input": False}, lambda s, n: 6),
+    "IntegratedGradients": Method(
+        {"n_steps": 50, "method": "gausslegendre", "multiply_by_inputs": True}, lambda s, n: 3 * s["n_steps"]
+    ),
+    "DeepLift": Method({"eps": 1e-10, "multiply_by_inputs": True}, lambda s, n: 7),
+    "DeepLiftShap": Method({"multiply_by_inputs": True}, lambda s, n: 6 * BACKGROUND + 1),
+    "GradientShap": Method(
+        {"n_samples": 5, "stdevs": 0.0, "multiply_by_inputs": True}, lambda s, n: 3 * s["n_samples"], draws=True
+    ),
+    "Occlusion": Method({"sliding_window_shapes": None, "strides": None}, _windows),
+    "FeatureAblation": Method({"cells": 8}, lambda s, n: s["cells"] ** 2 + 1),
+    "ShapleyValueSampling": Method(
+        {"n_samples": 25, "cells": 8}, lambda s, n: s["n_samples"] * s["cells"] ** 2 + 1, draws=True
+    ),
+    "Lime": Method({"n_samples": 50, "alpha": 1e-4, "cells": 8}, lambda s, n: s["n_samples"], draws=True),
+    "KernelShap": Method({"n_samples": 50, "cells": 8}, lambda s, n: s["n_samples"], draws=True),
+}
+NOT_OFFERED: Mapping[str, str] = {
+    "LRP": "captum's LRP returns wrong sums on BatchNorm networks without an error; use lrp-epsilon-plus-flat",
+    "FeaturePermutation": "its map of an image depends on the other images of the batch; use captum:FeatureAblation",
+    "ShapleyValues": "it needs a forward for every order of the features; use captum:ShapleyValueSampling",
+    "NoiseTunnel": "it wraps another method; use smoothgrad",
+}
+
+
+@dataclass(frozen=True)
+class Captum:
+    """One of captum's attributions with its parameters, as pairs of name and value. Prices are estimates."""
+
+    method: str
+    parameters: tuple[tuple[str, Any], ...] = ()
+    family: ClassVar[str] = "captum"
+    needs: ClassVar[Needs] = "gradient"
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.method in NOT_OFFERED:
+            raise UsageError(f"captum:{self.method} is not offered", NOT_OFFERED[self.method])
+        check_name("an attribution of captum", self.method, METHODS)
+        for name, _ in self.parameters:
+            check_name(f"a parameter of captum:{self.method}", name, METHODS[self.method].defaults)
+
+    @property
+    def signed(self) -> bool:
+        """Whether the map has negative values: captum's Saliency takes the modulus unless told not to."""
+        return not (self.method == "Saliency" and self.settings["abs"])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All parameters, defaults included."""
+        return {**METHODS[self.method].defaults, **dict(self.parameters)}
+
+    def cost(self, image_size: int) -> int:
+        """An estimate: what the settings ask of captum, and of a check of DeepLift's sums (16 background images)."""
+        return METHODS[self.method].cost(self.settings, image_size)
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._captum import attributed
+
+        return attributed(self.method, self.settings, METHODS[self.method].draws, model, images, targets, context)
+
+
+def check_name(what: str, name: str, known: Mapping[str, Any]) -> None:
+    """UsageError with the nearest of the known names where `name` is none of them."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
+        raise UsageError(f"{name!r} is not {what}", hint)

@@ -1,0 +1,59 @@
+"""Any of zennit's composites, named directly: `zennit:EpsilonGammaBox(gamma=0.25)`.
+
+zennit's own defaults hold; `low` and `high` come from the context; `bn` says how BatchNorm is treated (see lrp.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from xraybench.errors import UsageError
+from xraybench.explainers.captum_peer import check_name
+from xraybench.spec import Context, Needs
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+RULES: Mapping[str, Any] = {"epsilon": 1e-6, "stabilizer": 1e-6, "zero_params": None, "bn": "canonised"}
+COMPOSITES: Mapping[str, Mapping[str, Any]] = {
+    "EpsilonGammaBox": {**RULES, "gamma": 0.25},
+    "EpsilonPlus": RULES,
+    "EpsilonPlusFlat": RULES,
+    "EpsilonAlpha2Beta1": RULES,
+    "EpsilonAlpha2Beta1Flat": RULES,
+    "ExcitationBackprop": {"stabilizer": 1e-6, "zero_params": None, "bn": "canonised"},
+    "DeconvNet": {},
+    "GuidedBackprop": {},
+    "BetaSmooth": {"beta_smooth": 10.0, "zero_params": None},
+}
+
+
+@dataclass(frozen=True)
+class Zennit:
+    """One of zennit's composites with its parameters, as pairs of name and value."""
+
+    composite: str
+    parameters: tuple[tuple[str, Any], ...] = ()
+    family: ClassVar[str] = "zennit"
+    signed: ClassVar[bool] = True
+    needs: ClassVar[Needs] = "gradient"
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_name("a composite of zennit", self.composite, COMPOSITES)
+        for name, value in self.parameters:
+            check_name(f"a parameter of zennit:{self.composite}", name, COMPOSITES[self.composite])
+            if name == "bn" and value not in ("canonised", "pass"):
+                raise UsageError(f"bn={value!r} is no treatment of BatchNorm", "it is canonised or pass")
+
+    def cost(self, image_size: int) -> int:
+        """A forward and a backward of the copy (the rules compute each layer anew on the way back)."""
+        return 3
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._zennit import propagated
+
+        settings = {**COMPOSITES[self.composite], **dict(self.parameters)}
+        return propagated(self.composite, settings, model, images, targets, context)
