@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,10 +15,15 @@ from xraybench.spec import Cost, Evidence, Explain, Twins
 EXPLAINER_COST = 2  # forwards; the backward passes of the case are left out of the count
 
 
-def small_cnn(channels: int = 1, seed: int = 0) -> nn.Module:
+def small_cnn(channels: int = 1) -> nn.Module:
     """Four layers with weights (three convolutions, two of them normalised, and a linear one), in eval mode."""
+    return copy.deepcopy(_drawn_cnn(channels))
+
+
+@cache
+def _drawn_cnn(channels: int) -> nn.Module:
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         model = nn.Sequential(
             nn.Conv2d(channels, 4, 3, padding=1),
             nn.BatchNorm2d(4),
@@ -106,6 +113,15 @@ def subset(whole: Evidence, rows: Tensor) -> Evidence:
 
 def map_evidence(maps: Tensor, finding: Tensor) -> Evidence:
     """Evidence for metrics that look at the map [B,H,W] and the finding [B,H,W] alone."""
-    count, size = maps.shape[0], maps.shape[1]
-    made = evidence(count, size, maps=maps)
-    return dataclasses.replace(made, regions={"finding": finding}, explain=None, twins=None)
+    count = len(maps)
+    return Evidence(
+        model=nn.Identity(),
+        images=maps[:, None],
+        grey=maps,
+        targets=torch.zeros(count, dtype=torch.int64),
+        maps=maps,
+        regions={"finding": finding},
+        baseline=torch.zeros_like(maps[:1]),
+        seeds=torch.arange(count),
+        cost=Cost(forwards=0, backwards=0, milliseconds=0.0, peak_bytes=0),
+    )

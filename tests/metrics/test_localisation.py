@@ -142,7 +142,7 @@ def tensors(values, mask):
 
 
 @each_metric
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(maps_and_masks)
 def test_no_map_beats_the_mask_and_all_stay_in_range(metric, case):
     maps, masks = tensors(*case)
@@ -153,7 +153,7 @@ def test_no_map_beats_the_mask_and_all_stay_in_range(metric, case):
 
 
 @each_metric
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(maps_and_masks, st.floats(1e-3, 1e3))
 def test_a_positive_factor_changes_nothing(metric, case, factor):
     maps, masks = tensors(*case)

@@ -19,6 +19,7 @@ from xraybench.metrics._localisation import blank, region_of, undefined
 from xraybench.spec import Evidence
 
 ExplainFunc = Callable[..., np.ndarray]
+PER_IMAGE_AND_QUIET = {"return_aggregate": False, "disable_warnings": True, "display_progressbar": False}
 
 
 def scores(evidence: Evidence, method: str, parameters: Mapping[str, Any], needs: Set[str]) -> Tensor:
@@ -40,7 +41,7 @@ def scores(evidence: Evidence, method: str, parameters: Mapping[str, Any], needs
 
 def _built(method: str, parameters: Mapping[str, Any]) -> Any:
     try:
-        return getattr(quantus, method)(**parameters, disable_warnings=True, display_progressbar=False)
+        return getattr(quantus, method)(**PER_IMAGE_AND_QUIET | dict(parameters))
     except TypeError as error:
         raise UsageError(f"quantus:{method}: {error}", "its parameters are those of Quantus's constructor") from error
 

@@ -21,19 +21,20 @@ NORMALISATIONS = (BatchNorm, nn.GroupNorm, nn.LayerNorm)
 def units(model: nn.Module) -> list[Unit]:
     """The model's layers with parameters, in the order in which they stand in it; no normalisation is one of its own.
 
-    A normalisation belongs to the layer before it where its width is that layer's output (convolution, then norm), else
-    to the layer after it (norm, then convolution).
+    A normalisation belongs to the layer just before it where its width is that layer's output (convolution, then norm),
+    else to the layer after it (norm, then convolution).
     """
     found: list[list[str]] = []
     waiting: list[str] = []
-    width = None
+    width = None  # of the last layer's output, while no normalisation has followed it
     for name, module in model.named_modules():
         if not isinstance(module, NORMALISATIONS):
             if next(module.parameters(recurse=False), None) is not None:
                 found.append([*waiting, name])
                 waiting, width = [], _width(module)
-        elif found and width == _width(module):
+        elif width is not None and width == _width(module):
             found[-1].append(name)
+            width = None
         else:
             waiting.append(name)
     if found:

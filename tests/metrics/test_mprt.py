@@ -1,0 +1,130 @@
+"""The randomisation test: its units and draws, its correlation, and the two methods whose answer is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+from torch import nn
+from torchvision.models import DenseNet, resnet18
+
+from tests.metrics.cases import evidence, small_cnn
+from xraybench.errors import UsageError
+from xraybench.metrics._randomise import randomised, units
+from xraybench.metrics._ranking import average_ranks, spearman
+from xraybench.metrics.mprt import Mprt
+
+LAYERS = [("0", "1"), ("3", "4"), ("6",), ("10",)]
+
+
+def test_a_convolution_and_its_normalisation_are_one_unit():
+    assert units(small_cnn()) == LAYERS
+
+
+def test_units_of_a_densenet_are_its_convolutions_and_its_classifier():
+    found = units(DenseNet(growth_rate=8, block_config=(2, 3), num_init_features=16, bn_size=2))
+    weighted = [unit for unit in found if any("conv" in name or "classifier" in name for name in unit)]
+    assert found == weighted
+    assert len(found) == 1 + 2 * 2 + 1 + 3 * 2 + 1
+    assert found[0] == ("features.conv0", "features.norm0")
+    assert found[1] == (
+        "features.denseblock1.denselayer1.norm1",
+        "features.denseblock1.denselayer1.conv1",
+        "features.denseblock1.denselayer1.norm2",
+    )
+    assert found[-1] == ("features.norm5", "classifier")
+
+
+def test_units_of_a_resnet():
+    found = units(resnet18(weights=None))
+    assert len(found) == 21  # 17 convolutions, 3 of the short cuts, 1 classifier
+    assert all(len(unit) == 2 for unit in found[:-1])
+    assert found[-1] == ("fc",)
+
+
+def test_only_the_chosen_units_change_each_by_a_draw_of_its_own():
+    model = nn.Sequential(nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 5))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    changed = randomised(model, units(model)[1:])
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert torch.equal(changed[0].weight, model[0].weight)
+    assert not torch.equal(changed[2].weight, model[2].weight)
+    assert not torch.equal(changed[2].weight, changed[4].weight)
+    again = randomised(model, units(model)[1:])
+    assert torch.equal(again[4].weight, changed[4].weight)
+
+
+def test_a_draw_is_from_the_layers_own_initial_distribution():
+    model = nn.Sequential(nn.Conv2d(8, 64, 5), nn.BatchNorm2d(64))
+    with torch.no_grad():
+        model[0].weight.fill_(7.0)
+        model[1].running_mean.fill_(3.0)
+    changed = randomised(model, units(model))
+    bound = (8 * 25) ** -0.5
+    assert changed[0].weight.abs().max() <= bound
+    assert changed[0].weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
+    assert changed[1].running_mean.eq(0).all()
+    assert changed[1].weight.eq(1).all()
+
+
+def test_parameters_without_an_initial_distribution_keep_mean_and_deviation():
+    class Shift(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.shift = nn.Parameter(5 + 2 * torch.randn(4000, generator=torch.Generator().manual_seed(0)))
+
+    changed = randomised(nn.Sequential(Shift()), [("0",)])[0].shift
+    assert changed.mean().item() == pytest.approx(5, abs=0.2)
+    assert changed.std().item() == pytest.approx(2, abs=0.1)
+
+
+def test_spearman_is_scipys_with_ties():
+    draw = torch.Generator().manual_seed(0)
+    one, other = torch.randint(0, 9, (6, 50), generator=draw).double(), torch.randn(6, 50, generator=draw)
+    expected = [spearmanr(a, b).statistic for a, b in zip(one.numpy(), other.numpy(), strict=True)]
+    np.testing.assert_allclose(spearman(one, other), expected, atol=1e-12)
+    assert average_ranks(torch.tensor([[2.0, 1.0, 2.0]])).tolist() == [[2.5, 1.0, 2.5]]
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_curve_is_the_correlation_at_each_stage(absolute):
+    here = evidence()
+    curve = Mprt(stages=2, absolute=absolute)(here), Mprt(stages=2, absolute=absolute).curve(here)
+    for stage, depth in enumerate((2, 4)):
+        maps = here.explain(here.images, randomised(here.model, LAYERS[-depth:]))
+        compared = (here.maps.abs(), maps.abs()) if absolute else (here.maps, maps)
+        expected = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(*compared, strict=True)]
+        np.testing.assert_allclose(curve[1][:, stage], expected, atol=1e-6)
+    torch.testing.assert_close(curve[0], curve[1].mean(1))
+
+
+def test_a_map_without_the_model_stays_alike_and_one_of_noise_does_not():
+    here = evidence(count=40)
+    edges = dataclasses.replace(here, explain=lambda images, model=None: here.maps, shared={})
+    assert Mprt()(edges).sub(1).abs().max() < 1e-12
+    draw = torch.Generator().manual_seed(4)
+    noise = dataclasses.replace(
+        here, explain=lambda images, model=None: torch.randn(here.maps.shape, generator=draw), shared={}
+    )
+    assert Mprt()(noise).mean().abs() < 0.05
+
+
+def test_blank_maps():
+    here = evidence(count=3)
+    maps, again = here.maps.clone(), here.maps.clone()
+    maps[0], again[1] = 0.0, 0.0
+    blank = dataclasses.replace(here, maps=maps, explain=lambda images, model=None: again, shared={})
+    scores = Mprt()(blank)
+    assert scores[0].isnan()
+    assert scores[1:].tolist() == pytest.approx([0.0, 1.0])
+
+
+def test_a_model_of_fewer_layers_has_fewer_stages():
+    here = evidence()
+    assert Mprt(stages=4).curve(here).shape == (6, 4)
+    here.shared.clear()
+    assert Mprt(stages=9).curve(here).shape == (6, 4)
+    with pytest.raises(UsageError):
+        Mprt(stages=0)
