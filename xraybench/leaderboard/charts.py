@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from html import escape
 
 from xraybench.leaderboard.board import Board, Row, Score
-from xraybench.leaderboard.rounding import number
+from xraybench.leaderboard.rounding import amount, number
 from xraybench.results import MetricInfo
 
-WHISKER = (92.0, 14.0)  # width, height in px
+WHISKER = (68.0, 13.0)  # width, height in px
 PLOT = (760.0, 400.0)
 MARGIN = (56.0, 20.0, 130.0, 46.0)  # left, top, right (room for names), bottom
 LABEL_HEIGHT = 13.0
@@ -34,13 +34,15 @@ class Axis:
         return round(self.start + min(max(share, 0.0), 1.0) * (self.end - self.start), 1)
 
     def ticks(self) -> list[float]:
-        """Powers of ten, or about five round numbers."""
+        """Round numbers: 1, 2 and 5 times powers of ten on a logarithmic axis, else about five."""
         if self.log:
-            first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
-            return [10.0**power for power in range(first, last + 1)]
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            return [
+                tick for power in powers for one in (1, 2, 5) if self.low <= (tick := one * 10.0**power) <= self.high
+            ]
         rough = (self.high - self.low) / 5 or 1.0
         power = 10.0 ** math.floor(math.log10(rough))
-        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.75)
         return [n * step for n in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
 
 
@@ -74,7 +76,7 @@ def whisker(score: Score, axis: Axis, floor: float | None) -> str:
     if score.low is not None and score.high is not None:
         ends = f'x1="{axis(score.low)}" x2="{axis(score.high)}"'
         parts.append(f'<line class="interval" {ends} y1="{middle:g}" y2="{middle:g}"/>')
-    parts.append(f'<circle class="mean" cx="{axis(score.mean)}" cy="{middle:g}" r="3"/>')
+    parts.append(f'<circle class="mean" cx="{axis(score.mean)}" cy="{middle:g}" r="2.6"/>')
     return f'<svg class="whisker" viewBox="0 0 {width:g} {height:g}" aria-hidden="true">{"".join(parts)}</svg>'
 
 
@@ -153,13 +155,13 @@ def _front(points: Sequence[Point], metric: MetricInfo, x: Axis, y: Axis) -> str
     for point in sorted(points, key=lambda point: (point.cost, -sign * point.mean)):
         if not front or sign * point.mean > sign * front[-1].mean:
             front.append(point)
-    steps = " ".join(f"{x(point.cost)},{y(point.mean)}" for point in front)
-    return f'<polyline class="front" points="{steps}"/>'
+    steps = "".join(f"H{x(point.cost)}V{y(point.mean)}" for point in front)
+    return f'<path class="front" d="M{x(front[0].cost)} {y(front[0].mean)}{steps}H{x.end}"/>'
 
 
 def _mark(point: Point, x: Axis, y: Axis) -> str:
     at, height = x(point.cost), y(point.mean)
-    title = f"{point.row.explainer}: {number(point.mean)} at {number(point.cost)} image-forwards"
+    title = f"{point.row.explainer}: {number(point.mean)} at {amount(point.cost)} image-forwards"
     bar = ""
     if point.score.low is not None and point.score.high is not None:
         bar = f'<line class="interval" x1="{at}" x2="{at}" y1="{y(point.score.low)}" y2="{y(point.score.high)}"/>'

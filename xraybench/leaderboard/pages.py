@@ -19,7 +19,7 @@ from markupsafe import Markup
 from xraybench.leaderboard import charts, formats, overlays
 from xraybench.leaderboard.board import Board, Row, Score
 from xraybench.leaderboard.records import RunData, load_run
-from xraybench.leaderboard.rounding import letters, number, span
+from xraybench.leaderboard.rounding import amount, letters, number, span
 from xraybench.leaderboard.tables import build_board
 from xraybench.results import MetricInfo, replacing
 from xraybench.stats import MIN_SEEDS
@@ -39,6 +39,11 @@ class Panel:
     def marked(self) -> bool:
         """Whether any picture has an outline."""
         return any(example.outline for example in self.examples)
+
+    def by_kind(self) -> dict[str, list[overlays.Example]]:
+        """Best, random and worst examples apart."""
+        kinds = dict.fromkeys(example.kind for example in self.examples)
+        return {kind: [example for example in self.examples if example.kind == kind] for kind in kinds}
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,7 @@ def _facts(board: Board) -> dict[str, str]:
         "source": board.source,
         "methods": str(len(methods)),
         "models": str(len(board.model_names())),
-        "explained images": f"{images} of {patients} patients",
+        "explained images": f"{images}, of {patients} patients",
         "task version": str(board.task_version),
         "comparability key": board.comparability_key,
     }
@@ -217,6 +222,7 @@ def _environment() -> Environment:
 def _functions() -> Mapping[str, Any]:
     """What templates may call."""
     return {
+        "amount": amount,
         "arrow": formats.arrow,
         "axis": charts.score_axis,
         "cost_plot": _drawn(charts.cost_plot),
