@@ -1,1 +1,1 @@
-"""Records in, tables and pages out; torch is never imported here."""
+"""Leaderboards: boards, tables and pages, all pure functions of the records in run folders."""

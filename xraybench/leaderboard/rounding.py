@@ -32,6 +32,11 @@ def span(mean: float | None, low: float | None, high: float | None) -> str:
     return f"{number(low, mean, high)}, {number(high, mean, low)}"
 
 
+def amount(value: float) -> str:
+    """A price as tables print it: three digits, and no decimals from a hundred on."""
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
 def letters(group: int | None) -> str:
     """Tie group 1 is a, 2 is b, ... 27 is aa; empty for None."""
     text = ""

@@ -53,7 +53,8 @@ def _tables(board: Board, model: str, metrics: Sequence[MetricInfo], console: Co
     tables: list[Table] = []
     for size in range(MOST_COLUMNS, 0, -1):
         tables = [_rows(board, model, chunk) for chunk in _chunks(metrics, size)]
-        if all(console.measure(table).minimum <= console.width for table in tables):
+        unclipped = console.options.update(width=1000)
+        if all(console.measure(table, options=unclipped).maximum <= console.width for table in tables):
             break
     return tables
 
