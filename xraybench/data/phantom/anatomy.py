@@ -156,9 +156,11 @@ def _tile(kind: str, coarseness: int) -> Array:
     rng = np.random.default_rng(seed_of("phantom texture", kind))
     noise = rng.standard_normal((TILE, TILE))
     if kind == "trabeculae":
-        ridges = -np.abs(gaussian_filter(noise, (3.2, 1.7), mode="wrap"))
+        smooth = gaussian_filter(noise, (3.4, 1.6), mode="wrap")
+        ridges = np.exp(-((smooth / (0.45 * smooth.std())) ** 2))
         pattern = ridges - gaussian_filter(ridges, 10, mode="wrap")
     else:
         pattern = gaussian_filter(noise, (40, 9), mode="wrap")
     pattern = (pattern - pattern.mean()) / pattern.std()
-    return gaussian_filter(pattern, 0.5 * 2 ** (coarseness / 2), mode="wrap").astype(np.float32)
+    tile: Array = gaussian_filter(pattern, 0.5 * 2 ** (coarseness / 2), mode="wrap").astype(np.float32)
+    return tile

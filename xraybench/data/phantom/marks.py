@@ -49,7 +49,7 @@ class Field:
         """Line integral [H,W] of the collimator's shadow."""
         near = np.exp(-np.maximum(inside, 0) * np.float32(1 / self.penumbra))
         far = np.exp(-np.maximum(inside, 0) * np.float32(0.2 / self.penumbra))
-        value: Array = np.float32(self.rim) * (near + 0.12 * far)
+        value: Array = np.float32(self.rim) * (near + 0.08 * far)
         return value
 
 
