@@ -35,7 +35,7 @@ def pose(case: Case, size: int, scale: float) -> tuple[View, Field]:
     height, width = rng.uniform(72, 102) * scale, rng.uniform(62, 80) * scale
     top = rng.uniform(44, 54) * scale
     aside = rng.uniform(-4, 4) * scale
-    tilt = radians(rng.normal(0, 3) if rng.uniform() < 0.75 else rng.uniform(-30, 30))
+    tilt = radians(rng.normal(0, 3) if rng.uniform() < 0.8 else rng.uniform(-20, 20))
     turn = radians(rng.uniform(-10, 10))
     side = max(hypot(width * cos(tilt), height * sin(tilt)), abs(width * cos(tilt)) + abs(height * sin(tilt)))
     side = max(side, abs(width * sin(tilt)) + abs(height * cos(tilt))) * rng.uniform(0.98, 1.06)
@@ -58,8 +58,8 @@ def exposure(case: Case, scale: float) -> Exposure:
         np.exp(0.06 * rng.standard_normal()),
     )
     dose, scatter, blur, low, high, gamma = {
-        "A": (60_000, 0.10, 0.12, -0.26, 2.1, 0.95),
-        "B": (20_000, 0.18, 0.20, -0.18, 1.85, 1.10),
+        "A": (60_000, 0.10, 0.12, -0.2, 1.75, 1.05),
+        "B": (20_000, 0.18, 0.20, -0.1, 1.6, 1.15),
     }[case.site]
     stretch *= 0.3 + 0.7 * scale
     window = (low + shift, low + shift + (high - low) * float(stretch))

@@ -94,7 +94,7 @@ class Build:
     @property
     def plate(self) -> float:
         """Width of the growth plate in table mm; 0 when closed."""
-        return 0.0 if self.age >= closure(self.male) else 1.0 + 1.4 * max(0.0, (13 - self.age) / 10)
+        return 0.0 if self.age >= closure(self.male) else 0.7 + 1.1 * max(0.0, (13 - self.age) / 10)
 
 
 def growth(age: float, male: bool) -> float:
