@@ -14,7 +14,7 @@ from xraybench.data.phantom.shapes import Array, Shape, chord
 from xraybench.data.phantom.view import View, Window
 from xraybench.identity import seed_of
 
-TILE = 512  # samples of the texture tile along each side
+TILE = 512  # samples of the texture tile along each side, a power of 2
 TILE_PITCH = 0.16  # mm
 
 
@@ -144,9 +144,10 @@ def texture(view: View, kind: str, offset: tuple[float, float], enlarge: float =
     x, y = view.body
     pitch = TILE_PITCH * enlarge
     tile = _tile(kind, round(2 * np.log2(max(view.pitch / pitch, 0.5))))
-    column = ((x + np.float32(offset[0])) * np.float32(1 / pitch)).astype(np.int32) % TILE
-    row = ((y + np.float32(offset[1])) * np.float32(1 / pitch)).astype(np.int32) % TILE
-    value: Array = tile[row, column]
+    per_mm = np.float32(1 / pitch)
+    column = (x * per_mm + np.float32(offset[0] / pitch + 64 * TILE)).astype(np.int32) & (TILE - 1)
+    row = (y * per_mm + np.float32(offset[1] / pitch + 64 * TILE)).astype(np.int32) & (TILE - 1)
+    value: Array = tile.ravel()[row * TILE + column]
     return value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -86,11 +86,11 @@ class Shaft:
     bow: Points | None = None
     blend: float = 2.5
 
-    @property
+    @cached_property
     def centre(self) -> tuple[float, float]:
         return 0.0, (self.widths[0][0] + self.widths[-1][0]) / 2
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """The half-diagonal, with room for the ends' curves and for a finding's shift."""
         return (self.widths[-1][0] - self.widths[0][0]) / 2 + max(width for _, width in self.widths) / 2 + 4
@@ -130,12 +130,12 @@ class Outline:
     rounding: float = 4.0
     cut: tuple[float, float, float] | None = None
 
-    @property
+    @cached_property
     def centre(self) -> tuple[float, float]:
         x, y = zip(*self.points, strict=True)
         return sum(x) / len(x), sum(y) / len(y)
 
-    @property
+    @cached_property
     def reach(self) -> float:
         cx, cy = self.centre
         return max(float(np.hypot(x - cx, y - cy)) for x, y in self.points) * 1.1 + 1
@@ -147,7 +147,7 @@ class Outline:
         angle = np.arctan2(along, across) + np.float32(np.pi)
         index = np.minimum(angle * np.float32(TABLE / (2 * np.pi)), TABLE - 1).astype(np.int32)
         radius, slant = _polar(self.points)
-        distance: Array = (radius[index] - np.hypot(across, along)) * slant[index]
+        distance: Array = (radius[index] - np.sqrt(across * across + along * along)) * slant[index]
         if self.cut:
             distance = smooth_min(distance, y - parabola(self.cut, x), 1.5)
         return distance, np.float32(self.rounding) * np.ones_like(distance)

@@ -163,7 +163,7 @@ class Wrist:
             difference = np.abs(self.image() - self.image(broken=False)) > DIFFERENCE - 1e-4
         text = np.zeros_like(finding)
         if self.legend:
-            text = self.legend.region(*field.local(*view.film))
+            text = self.legend.region(*field.local(*view.film), self.legend.stroke / 2 + view.pitch)
         frame = field.inside(*view.film) < RIM * self.build.size
         return {"finding": finding, "difference": difference, "text": text, "frame": frame, "box": boxed(finding)}
 
