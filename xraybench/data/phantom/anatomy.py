@@ -14,7 +14,7 @@ from xraybench.data.phantom.shapes import Array, Shape, chord
 from xraybench.data.phantom.view import View, Window
 from xraybench.identity import seed_of
 
-TILE = 512  # samples of the texture tile along each side
+TILE = 512  # samples of the texture tile along each side, a power of 2
 TILE_PITCH = 0.16  # mm
 
 
@@ -144,9 +144,10 @@ def texture(view: View, kind: str, offset: tuple[float, float], enlarge: float =
     x, y = view.body
     pitch = TILE_PITCH * enlarge
     tile = _tile(kind, round(2 * np.log2(max(view.pitch / pitch, 0.5))))
-    column = ((x + np.float32(offset[0])) * np.float32(1 / pitch)).astype(np.int32) % TILE
-    row = ((y + np.float32(offset[1])) * np.float32(1 / pitch)).astype(np.int32) % TILE
-    value: Array = tile[row, column]
+    per_mm = np.float32(1 / pitch)
+    column = (x * per_mm + np.float32(offset[0] / pitch + 64 * TILE)).astype(np.int32) & (TILE - 1)
+    row = (y * per_mm + np.float32(offset[1] / pitch + 64 * TILE)).astype(np.int32) & (TILE - 1)
+    value: Array = tile.ravel()[row * TILE + column]
     return value
 
 
@@ -156,9 +157,11 @@ def _tile(kind: str, coarseness: int) -> Array:
     rng = np.random.default_rng(seed_of("phantom texture", kind))
     noise = rng.standard_normal((TILE, TILE))
     if kind == "trabeculae":
-        ridges = -np.abs(gaussian_filter(noise, (3.2, 1.7), mode="wrap"))
+        smooth = gaussian_filter(noise, (3.4, 1.6), mode="wrap")
+        ridges = np.exp(-((smooth / (0.45 * smooth.std())) ** 2))
         pattern = ridges - gaussian_filter(ridges, 10, mode="wrap")
     else:
         pattern = gaussian_filter(noise, (40, 9), mode="wrap")
     pattern = (pattern - pattern.mean()) / pattern.std()
-    return gaussian_filter(pattern, 0.5 * 2 ** (coarseness / 2), mode="wrap").astype(np.float32)
+    tile: Array = gaussian_filter(pattern, 0.5 * 2 ** (coarseness / 2), mode="wrap").astype(np.float32)
+    return tile

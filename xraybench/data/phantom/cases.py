@@ -16,8 +16,8 @@ from xraybench.identity import seed_of
 
 SPLITS = ("train", "validation", "test")
 BONES = ("radius", "ulna", "metacarpal 2", "metacarpal 3", "metacarpal 4", "metacarpal 5")
-BONE_SHARES = (0.55, 0.21, 0.06, 0.06, 0.06, 0.06)
-GRADE_SHARES: Mapping[str, float] = MappingProxyType({"displaced": 0.35, "moderate": 0.35, "hairline": 0.3})
+BONE_SHARES = (0.6, 0.26, 0.035, 0.035, 0.035, 0.035)
+GRADE_SHARES: Mapping[str, float] = MappingProxyType({"displaced": 0.4, "moderate": 0.35, "hairline": 0.25})
 LEGEND_SHARE = 0.6  # radiographs with a legend, where it does not depend on the label
 
 

@@ -30,7 +30,8 @@ def line_profile(distance: Array, width: float, pitch: float) -> Array:
 
 def step(value: Array, width: float) -> Array:
     """A smooth step from 0 to 1 over about `width`."""
-    return np.clip(value * np.float32(1 / width) + np.float32(0.5), 0, 1)
+    share: Array = np.clip(value * np.float32(1 / width) + np.float32(0.5), 0, 1)
+    return share
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,10 @@ def fracture(
     """A fracture of a grade at a point of a bone's axis; room: length of the far fragment, mm."""
     jag = tuple((rng.uniform(0.15, 0.5), rng.uniform(3, 9), rng.uniform(0, 2 * np.pi)) for _ in range(2))
     slant, side = rng.uniform(-0.4, 0.4), int(rng.choice((-1, 1)))
-    shift = side * half_width * rng.uniform(0.28, 0.5)
+    shift = side * half_width * rng.uniform(0.4, 0.75)
     draws = rng.uniform(size=3)
-    size = {"displaced": (1.3, 2.2), "moderate": (1.1, 1.8), "hairline": (0.7, 1.1)}[grade]
-    loss = {"displaced": (0.6, 0.85), "moderate": (0.55, 0.8), "hairline": (0.35, 0.55)}[grade]
+    size = {"displaced": (2.2, 3.8), "moderate": (2.0, 3.2), "hairline": (1.1, 1.7)}[grade]
+    loss = {"displaced": (0.85, 1.0), "moderate": (0.85, 1.0), "hairline": (0.6, 0.85)}[grade]
     across = {"displaced": (3.0, 3.0), "moderate": (3.0, 3.0), "hairline": (1.0, 1.6)}[grade]
     gap, lost, reach = (low + (high - low) * u for (low, high), u in zip((size, loss, across), draws, strict=True))
     moved = grade == "displaced"

@@ -49,7 +49,7 @@ class Field:
         """Line integral [H,W] of the collimator's shadow."""
         near = np.exp(-np.maximum(inside, 0) * np.float32(1 / self.penumbra))
         far = np.exp(-np.maximum(inside, 0) * np.float32(0.2 / self.penumbra))
-        value: Array = np.float32(self.rim) * (near + 0.12 * far)
+        value: Array = np.float32(self.rim) * (near + 0.08 * far)
         return value
 
 
@@ -69,15 +69,17 @@ class Legend:
 
     def shadow(self, x: Array, y: Array, pitch: float) -> Array:
         """Line integral [H,W] at the field's coordinates x, y."""
-        strokes = [tuple(value * self.height for value in stroke) for stroke in LETTERS[self.letter]]
-        distance = segments(x - np.float32(self.at[0]), y - np.float32(self.at[1]), strokes)  # type: ignore[arg-type]
-        lead = LEAD * np.clip((self.stroke / 2 - distance) / pitch + 0.5, 0, 1)
-        value: Array = lead + PLATE * self.region(x, y, 0.45 * self.height) if self.plate else lead
+        value = np.float32(PLATE * self.plate) * self.region(x, y, 0.45 * self.height)
+        box = self.region(x, y, self.stroke)
+        (x0, y0), height = self.at, self.height
+        strokes = [
+            (x0 + height * a, y0 + height * b, x0 + height * c, y0 + height * d) for a, b, c, d in LETTERS[self.letter]
+        ]
+        value[box] += LEAD * np.clip((self.stroke / 2 - segments(x[box], y[box], strokes)) / pitch + 0.5, 0, 1)
         return value
 
-    def region(self, x: Array, y: Array, margin: float | None = None) -> np.ndarray:
-        """The box of the letter, bool [H,W], `margin` mm wider on each side (None: half a stroke)."""
-        wider = self.stroke / 2 if margin is None else margin
+    def region(self, x: Array, y: Array, margin: float) -> np.ndarray:
+        """The box of the letter, bool [H,W], `margin` mm wider on each side."""
         across, up = np.abs(x - self.middle[0]), np.abs(y - self.middle[1])
-        mask: np.ndarray = (across <= 0.3 * self.height + wider) & (up <= 0.5 * self.height + wider)
+        mask: np.ndarray = (across <= 0.3 * self.height + margin) & (up <= 0.5 * self.height + margin)
         return mask

@@ -32,15 +32,15 @@ def build(case: Case) -> Build:
 def pose(case: Case, size: int, scale: float) -> tuple[View, Field]:
     """Where the wrist lies in the collimated field, and the field on the film; scale: of the person."""
     rng = case.generator("pose")
-    height, width = rng.uniform(78, 122) * scale, rng.uniform(58, 86) * scale
-    top = rng.uniform(40, 58) * scale
-    aside = rng.normal(0, 4) * scale
-    tilt = radians(rng.normal(0, 3) if rng.uniform() < 0.75 else rng.uniform(-30, 30))
-    turn = radians(rng.normal(0, 6))
+    height, width = rng.uniform(72, 102) * scale, rng.uniform(62, 80) * scale
+    top = rng.uniform(44, 54) * scale
+    aside = rng.uniform(-4, 4) * scale
+    tilt = radians(rng.normal(0, 3) if rng.uniform() < 0.8 else rng.uniform(-20, 20))
+    turn = radians(rng.uniform(-10, 10))
     side = max(hypot(width * cos(tilt), height * sin(tilt)), abs(width * cos(tilt)) + abs(height * sin(tilt)))
-    side = max(side, abs(width * sin(tilt)) + abs(height * cos(tilt))) * rng.uniform(1.0, 1.12)
-    shift = rng.uniform(-0.05, 0.05, 2) * side
-    site = {"A": (1.6, 1.6), "B": (0.35, 0.8)}[case.site]
+    side = max(side, abs(width * sin(tilt)) + abs(height * cos(tilt))) * rng.uniform(0.98, 1.06)
+    shift = rng.uniform(-0.03, 0.03, 2) * side
+    site = {"A": (1.1, 1.3), "B": (0.35, 0.8)}[case.site]
     field = Field((float(shift[0]), float(shift[1])), (width / 2, height / 2), tilt, *site)
     mirror, angle = not case.left, tilt + turn
     x = (-1 if mirror else 1) * (cos(angle) * shift[0] + sin(angle) * shift[1])
@@ -58,8 +58,8 @@ def exposure(case: Case, scale: float) -> Exposure:
         np.exp(0.06 * rng.standard_normal()),
     )
     dose, scatter, blur, low, high, gamma = {
-        "A": (60_000, 0.10, 0.12, -0.28, 2.55, 1.05),
-        "B": (20_000, 0.18, 0.20, -0.20, 2.15, 1.20),
+        "A": (60_000, 0.10, 0.12, -0.2, 1.75, 1.05),
+        "B": (20_000, 0.18, 0.20, -0.1, 1.6, 1.15),
     }[case.site]
     stretch *= 0.3 + 0.7 * scale
     window = (low + shift, low + shift + (high - low) * float(stretch))

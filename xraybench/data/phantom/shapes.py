@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Protocol
+from functools import cache, cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Points = tuple[tuple[float, float], ...]
 
 TABLE = 2048  # entries of a tabulated curve: steps far below any pixel
@@ -38,7 +38,8 @@ class Shape(Protocol):
 def smooth_min(a: Array, b: Array, blend: float) -> Array:
     """Minimum of two distances, rounded over `blend` mm (Quilez's quadratic polynomial)."""
     gap = np.maximum(blend - np.abs(a - b), 0)
-    return np.minimum(a, b) - gap * gap * np.float32(0.25 / blend)
+    value: Array = np.minimum(a, b) - gap * gap * np.float32(0.25 / blend)
+    return value
 
 
 def smooth_max(a: Array, b: Array, blend: float) -> Array:
@@ -60,7 +61,8 @@ def chord(inside: Array, rounding: Array | float, depth: Array | float) -> Array
 def _curve(knots: Points) -> Array:
     """A monotone-preserving curve through (position, value) knots, tabulated from the first to the last position."""
     position, value = np.array(knots).T
-    return PchipInterpolator(position, value)(np.linspace(position[0], position[-1], TABLE)).astype(np.float32)
+    curve: Array = PchipInterpolator(position, value)(np.linspace(position[0], position[-1], TABLE)).astype(np.float32)
+    return curve
 
 
 def _along(knots: Points, position: Array) -> Array:
@@ -84,11 +86,11 @@ class Shaft:
     bow: Points | None = None
     blend: float = 2.5
 
-    @property
+    @cached_property
     def centre(self) -> tuple[float, float]:
         return 0.0, (self.widths[0][0] + self.widths[-1][0]) / 2
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """The half-diagonal, with room for the ends' curves and for a finding's shift."""
         return (self.widths[-1][0] - self.widths[0][0]) / 2 + max(width for _, width in self.widths) / 2 + 4
@@ -128,12 +130,12 @@ class Outline:
     rounding: float = 4.0
     cut: tuple[float, float, float] | None = None
 
-    @property
+    @cached_property
     def centre(self) -> tuple[float, float]:
         x, y = zip(*self.points, strict=True)
         return sum(x) / len(x), sum(y) / len(y)
 
-    @property
+    @cached_property
     def reach(self) -> float:
         cx, cy = self.centre
         return max(float(np.hypot(x - cx, y - cy)) for x, y in self.points) * 1.1 + 1
@@ -145,7 +147,7 @@ class Outline:
         angle = np.arctan2(along, across) + np.float32(np.pi)
         index = np.minimum(angle * np.float32(TABLE / (2 * np.pi)), TABLE - 1).astype(np.int32)
         radius, slant = _polar(self.points)
-        distance: Array = (radius[index] - np.hypot(across, along)) * slant[index]
+        distance: Array = (radius[index] - np.sqrt(across * across + along * along)) * slant[index]
         if self.cut:
             distance = smooth_min(distance, y - parabola(self.cut, x), 1.5)
         return distance, np.float32(self.rounding) * np.ones_like(distance)
@@ -160,7 +162,7 @@ def _polar(points: Points) -> tuple[Array, Array]:
     angle, radius = angle[order], radius[order]
     turns = np.concatenate([angle - 2 * np.pi, angle, angle + 2 * np.pi])
     at = np.linspace(-np.pi, np.pi, TABLE, endpoint=False)
-    r = gaussian_filter1d(PchipInterpolator(turns, np.tile(radius, 3))(at), TABLE / 60, mode="wrap")
+    r = gaussian_filter1d(PchipInterpolator(turns, np.tile(radius, 3))(at), TABLE / 110, mode="wrap")
     dr = np.gradient(r, 2 * np.pi / TABLE)
     return r.astype(np.float32), (r / np.hypot(r, dr)).astype(np.float32)
 

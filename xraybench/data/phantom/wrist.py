@@ -19,7 +19,7 @@ from xraybench.data.phantom.wrist_anatomy import Build, bones, flesh
 PHANTOM_VERSION = 1  # of what is drawn: raise it with every change of a pixel
 DIFFERENCE = 4 / 255  # a pixel differs from its twin's where the grey value (0 to 1) changes by at least this
 FINE = 112  # images up to so many pixels are sampled 2 x 2 a pixel
-SPANS = {"radius": (-46.0, -10.0), "ulna": (-44.0, -6.0), "metacarpal": (7.0, 42.0)}  # where fractures lie, along y
+SPANS = {"radius": (-46.0, -10.0), "ulna": (-44.0, -6.0), "metacarpal": (6.0, 42.0)}  # where fractures lie, along y
 ENDS = {"radius": -5.0, "ulna": 0.0, "metacarpal": 62.0}  # where the far fragment ends, along y
 RIM = 2.0  # mm of the field's edge that count as frame
 
@@ -109,9 +109,9 @@ class Wrist:
 
     def _textured(self, tissue: Tissue) -> None:
         """Trabeculae in spongy bone, streaks of muscle and fat in soft tissue; in place."""
-        offset = self.case.generator("texture").uniform(0, 80, 2)
+        offset = self.case.generator("texture").uniform(0, 80, 2).tolist()
         size = self.build.size
-        tissue.spongy *= 1 + np.float32(0.16) * texture(self.fine, "trabeculae", offset, size)
+        tissue.spongy *= 1 + np.float32(0.22) * texture(self.fine, "trabeculae", offset, size)
         tissue.soft *= 1 + np.float32(0.02) * texture(self.fine, "planes", offset, 1.2 * size)
 
     def image(self, broken: bool = True) -> Array:
@@ -163,7 +163,7 @@ class Wrist:
             difference = np.abs(self.image() - self.image(broken=False)) > DIFFERENCE - 1e-4
         text = np.zeros_like(finding)
         if self.legend:
-            text = self.legend.region(*field.local(*view.film))
+            text = self.legend.region(*field.local(*view.film), self.legend.stroke / 2 + view.pitch)
         frame = field.inside(*view.film) < RIM * self.build.size
         return {"finding": finding, "difference": difference, "text": text, "frame": frame, "box": boxed(finding)}
 

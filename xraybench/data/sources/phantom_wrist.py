@@ -68,7 +68,7 @@ class Settings:
     @property
     def population(self) -> Population:
         """What the cases are drawn from."""
-        grades = {grade: getattr(self, grade) for grade in GRADES}
+        grades: dict[str, float] = {grade: getattr(self, grade) for grade in GRADES}
         return Population(self.seed, self.prevalence, grades, self.shortcut)
 
 

@@ -1,0 +1,20 @@
+"""Time of one phantom: `pytest benchmarks/bench_phantom.py`. Aims on a core: 64 px under 5 ms, 224 px under 40 ms."""
+
+import itertools
+
+import pytest
+
+from xraybench.data.sources.phantom_wrist import open_source
+
+
+@pytest.mark.parametrize("size", [64, 96, 224, 512])
+def test_image(benchmark, size):
+    source = open_source(None, {"size": size, "train": 100, "validation": 0, "test": 0})
+    rows = itertools.cycle(source.index().to_dict("records"))
+    source.image(next(rows))
+    benchmark(lambda: source.image(next(rows)))
+
+
+def test_index_of_ten_thousand(benchmark):
+    source = open_source(None, {"train": 10_000, "validation": 0, "test": 0})
+    benchmark(source.index)

@@ -1,0 +1,125 @@
+"""The contact sheet of docs/phantoms.md: `python -m xraybench.data.phantom.contact_sheet docs/phantoms-wrist.png`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from xraybench.data.phantom.cases import Case, Population, draw
+from xraybench.data.phantom.shapes import Array
+from xraybench.data.phantom.wrist import Wrist
+
+SIZE = 320
+COLUMNS = 4
+Pick = Callable[[Case], bool]
+OUTLINES = {
+    "finding": (1.0, 0.8, 0.1),
+    "difference": (0.2, 0.9, 0.4),
+    "text": (0.3, 0.7, 1.0),
+    "frame": (1.0, 0.4, 0.8),
+}
+
+
+def _grade(grade: str, bone: str, low: float, high: float) -> Pick:
+    return lambda case: case.grade == grade and case.bone.startswith(bone) and low <= case.age < high
+
+
+def _normal(low: float, high: float, site: str, groove: bool = False, legend: bool = False) -> Pick:
+    return lambda case: (
+        not case.fracture and low <= case.age < high and (case.site, case.groove, case.legend) == (site, groove, legend)
+    )
+
+
+ROWS: tuple[tuple[tuple[str, Pick], ...], ...] = (
+    (
+        ("normal, 5 years", _normal(4, 6, "A")),
+        ("normal, 9 years", _normal(8, 10, "A")),
+        ("normal, 13 years: growth plates", _normal(12.5, 14, "A")),
+        ("normal, grown up", _normal(17.8, 20, "A")),
+    ),
+    (
+        ("displaced, radius", _grade("displaced", "radius", 10, 14)),
+        ("displaced, ulna", _grade("displaced", "ulna", 8, 19)),
+        ("displaced, metacarpal", _grade("displaced", "metacarpal", 12, 19)),
+        ("normal, site B, legend", _normal(11, 16, "B", legend=True)),
+    ),
+    (
+        ("moderate, radius", _grade("moderate", "radius", 11, 15)),
+        ("hairline, radius", _grade("hairline", "radius", 12, 19)),
+        ("look-alike: vessel groove", _normal(13, 19, "A", groove=True)),
+        ("look-alike: growth plate, 7 years", _normal(6.5, 8, "A", legend=True)),
+    ),
+)
+TRIPLES = (_grade("displaced", "radius", 12, 15), _grade("hairline", "radius", 11, 16))
+
+
+def find(pick: Pick, start: int = 0) -> Wrist:
+    """The first case from `start` that a description fits."""
+    number = start
+    while not pick(case := draw(Population(seed=11), "test", number)):
+        number += 1
+    return Wrist(case, SIZE)
+
+
+def outlined(wrist: Wrist, names: tuple[str, ...]) -> Array:
+    """The radiograph, [size,size,3], with the borders of some of its regions in colour."""
+    from scipy.ndimage import binary_erosion
+
+    image = np.repeat(wrist.image()[..., None], 3, axis=2)
+    regions = wrist.regions()
+    for name in names:
+        image[regions[name] & ~binary_erosion(regions[name])] = OUTLINES[name]
+    return image
+
+
+def tiles() -> list[tuple[str, Array]]:
+    """All tiles with their titles, row by row."""
+    made = [(title, np.repeat(find(pick).image()[..., None], 3, axis=2)) for row in ROWS for title, pick in row]
+    for wrist in (find(pick, 500) for pick in TRIPLES):
+        twin = wrist.twin()
+        assert twin is not None
+        change = np.clip(0.5 + 2 * (wrist.image() - twin), 0, 1)
+        made += [
+            (f"{wrist.case.grade}: regions", outlined(wrist, ("text", "frame", "finding"))),
+            ("its twin", np.repeat(twin[..., None], 3, axis=2)),
+            ("radiograph - twin", np.repeat(change[..., None], 3, axis=2)),
+            ("difference", outlined(wrist, ("difference",))),
+        ]
+    return made
+
+
+def draw_sheet(out: Path) -> None:
+    """Write the contact sheet as PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    shown = tiles()
+    rows = len(shown) // COLUMNS
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(2.6 * COLUMNS, 2.75 * rows), facecolor="white")
+    for axis, (title, image) in zip(axes.flat, shown, strict=True):
+        axis.imshow(image, interpolation="lanczos")
+        axis.set_title(title, fontsize=8, pad=2)
+        axis.set_axis_off()
+    figure.suptitle("Wrist phantoms: computed radiographs, no patients", fontsize=10, y=0.998)
+    figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.985))
+    figure.savefig(out, dpi=100)
+    plt.close(figure)
+    _shrink(out)
+
+
+def _shrink(path: Path) -> None:
+    """To 128 colours: a third of the bytes."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        small = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    draw_sheet(Path(sys.argv[1]))
