@@ -155,7 +155,7 @@ def run(device: str, rerun: str, dry_run: bool, out: Path, as_json: bool, **opti
     with narrator() as voice:
         outcome = execute(plan, out, device, rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
         voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept, in {outcome.seconds:.0f} s")
-    _show_board(outcome.folder, as_json, build=False)
+    _show_board(outcome.folder, as_json, build=True)
     for failure in outcome.failures:
         click.echo(f"failed: {failure}", err=True)
     return FINISHED_WITH_FAILURES if outcome.failures else 0
@@ -194,7 +194,7 @@ def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
     if build:
         from xraybench.leaderboard.pages import build_pages
 
-        click.echo(f"page: {build_pages([folder], folder / 'board')}", err=as_json)
+        click.echo(f"page: {build_pages([folder], folder / 'board')[0]}", err=as_json)
 
 
 @cli.command("list")
@@ -338,20 +338,21 @@ def _one_run(runs: Path, task: str, run_name: str | None) -> Path:
 def build(task: str, runs: Path, out: Path | None) -> None:
     """Build the pages of a task's runs: beside their records, or published in a folder of their own."""
     from xraybench.leaderboard.pages import build_pages
-    from xraybench.leaderboard.publish import publish
+    from xraybench.leaderboard.publishing import publish
     from xraybench.leaderboard.records import find_runs
 
     for folder in find_runs(runs, task):
-        click.echo(publish(folder, out / task) if out else build_pages([folder], folder / "board"))
+        click.echo(publish(folder, out) if out else build_pages([folder], folder / "board")[0])
 
 
 @leaderboard.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="leaderboards")
 def check(folder: Path) -> None:
     """Fail where a published page is not what its records give."""
-    from xraybench.leaderboard.publish import check as check_pages
+    from xraybench.leaderboard.publishing import check as check_pages
 
-    click.echo(f"{check_pages(folder)} pages are what their records give")
+    for site in check_pages(folder):
+        click.echo(f"{site}: pages are what their records give")
 
 
 @cli.command("check-plugin")
@@ -359,12 +360,13 @@ def check(folder: Path) -> None:
 @JSON
 def check_plugin(name: str, as_json: bool) -> int:
     """Hold an explainer, metric, model, source or task against its contract."""
-    from xraybench.checks import check_named
+    from xraybench.checks.plugin import check_named
 
     findings = check_named(name)
     if as_json:
         _print_json([finding.__dict__ for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{'ok  ' if finding.passed else 'FAIL'}  {finding.name}: {finding.detail}")
+            detail = f": {finding.detail}" if finding.detail else ""
+            click.echo(f"{'ok  ' if finding.passed else 'FAIL'}  {finding.name}{detail}")
     return 0 if all(finding.passed for finding in findings) else 4

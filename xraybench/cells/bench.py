@@ -127,7 +127,7 @@ class Bench:
         rows = self.rows("train")
         chosen = np.random.default_rng(0).choice(rows, min(BACKGROUND, len(rows)), replace=False)
         mean_image = torch.from_numpy(self.prepared.grey(rows).mean(0)).to(self.device)
-        low, high = self.normalised(torch.tensor([0.0, 1.0], device=self.device)[:, None, None])[..., None]
+        low, high = self.normalised(torch.tensor([0.0, 1.0], device=self.device)[:, None, None])
         baseline = self.normalised(mean_image)
         return Context(baseline, self.images(np.sort(chosen)), low, high, self.seeds, BATCH)
 
