@@ -44,9 +44,7 @@ def explain_image(
 
     place, job = _trained(run_folder, model)
     if not 0 <= target < place.task.num_outputs:
-        raise UsageError(
-            f"there is no logit {target}", f"this task has 0 to {place.task.num_outputs - 1}"
-        )
+        raise UsageError(f"there is no logit {target}", f"this task has 0 to {place.task.num_outputs - 1}")
     call = registry.parse_call(explainer)
     built = registry.build("explainers", call)
     desk = Bench(place)

@@ -137,7 +137,7 @@ def _images_kept(case: Trial) -> str:
 def _model_kept(case: Trial) -> str:
     before = state_of(case.model)
     case.maps()
-    return _changed(before, state_of(case.model))
+    return changed(before, state_of(case.model))
 
 
 def _model_kept_after_an_error(case: Trial) -> str:
@@ -150,7 +150,7 @@ def _model_kept_after_an_error(case: Trial) -> str:
             pass
         finally:
             handle.remove()
-        fault = _changed(before, state_of(case.model))
+        fault = changed(before, state_of(case.model))
         if fault:
             return f"after an error: {fault}"
     return ""
@@ -183,7 +183,8 @@ def state_of(model: nn.Module) -> dict[str, Any]:
     return state
 
 
-def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What differs between two states, or nothing."""
     if before.keys() != after.keys():
         return f"submodules or parameters came or went: {sorted(before.keys() ^ after.keys())[:3]}"
     for name, value in before.items():
