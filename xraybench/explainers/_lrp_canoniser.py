@@ -59,6 +59,7 @@ def canonised(model: nn.Module) -> nn.Module:
     for node in list(traced.graph.nodes):
         if isinstance(_module(traced, node), BATCH_NORMS):
             _fold(traced, node)
+    traced.delete_all_unused_submodules()
     traced.recompile()
     return with_hooks_of(model, traced.eval().requires_grad_(False))
 

@@ -1,0 +1,83 @@
+"""The canonised copy computes what the model computes, without BatchNorm."""
+
+import pytest
+import torch
+from torch import nn
+
+from xraybench.errors import NotApplicableError
+from xraybench.explainers._lrp_canoniser import Threshold, canonised
+from xraybench.models.densenet import DenseNet
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+def with_norms(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, BATCH_NORMS)]
+
+
+@pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-13)])
+def test_the_output_stays(name, dtype, tolerance, build, images):
+    model = build(name).to(dtype)
+    copy = canonised(model)
+    expected = model(images.to(dtype))
+    assert not with_norms(copy)
+    assert float((copy(images.to(dtype)) - expected).abs().max() / expected.abs().max()) < tolerance
+
+
+def test_a_torchvision_sized_densenet_too():
+    torch.manual_seed(0)
+    model = DenseNet(4, in_channels=1, growth=12, blocks=(2, 3, 2, 2), stem=16).double().eval()
+    images = torch.rand(2, 1, 64, 64).double()
+    torch.testing.assert_close(canonised(model)(images), model(images))
+
+
+@pytest.mark.parametrize("gain", [0.0, 1e-7, -1e-7, -1.0, 3.0])
+@pytest.mark.parametrize("shift", [-0.7, 0.0, 0.7])
+def test_every_gain_and_shift_before_a_relu(gain, shift):
+    """The flipped threshold of a negative gain, and the channel that is constant."""
+    torch.manual_seed(1)
+    norm = nn.BatchNorm2d(2)
+    norm.weight.data, norm.bias.data = torch.tensor([gain, 1.0]), torch.tensor([shift, 0.1])
+    norm.running_mean.copy_(torch.tensor([0.3, -0.2]))
+    model = nn.Sequential(norm, nn.ReLU(), nn.Conv2d(2, 3, 1), nn.Flatten()).double().eval()
+    images = torch.randn(3, 2, 4, 4).double()
+    copy = canonised(model)
+    assert any(isinstance(module, Threshold) for module in copy.modules())
+    torch.testing.assert_close(copy(images), model(images), atol=1e-6, rtol=0)
+
+
+def test_the_model_keeps_its_norms_and_weights(build, images):
+    model = build("small-cnn")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    canonised(model)
+    assert len(with_norms(model)) == 4
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (nn.BatchNorm2d(1), nn.ReLU(), nn.Conv2d(1, 2, 3, padding=1)),  # pads with 0, not with the shift
+        (nn.BatchNorm2d(1), nn.Tanh(), nn.Conv2d(1, 2, 1)),
+        (nn.BatchNorm2d(1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(1, 2, 1)),  # a negative gain would make it a minimum
+        (nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, track_running_stats=False)),
+    ],
+)
+def test_what_cannot_be_folded_exactly_is_refused(layers):
+    with pytest.raises(NotApplicableError):
+        canonised(nn.Sequential(*layers))
+
+
+class Branching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.norm(images) if images.sum() > 0 else images
+
+
+def test_a_model_that_cannot_be_traced_is_refused():
+    with pytest.raises(NotApplicableError, match="traced"):
+        canonised(Branching())

@@ -1,0 +1,98 @@
+"""LRP: conservation where it must hold, and every rule of an MLP against its matrix form."""
+
+import pytest
+import torch
+from torch import nn
+
+from xraybench.errors import UsageError
+from xraybench.explainers.lrp import DeepTaylor, EpsilonPlusFlat
+from xraybench.models.densenet import DenseNet
+
+EXACT = {"stabilizer": 1e-12}
+METHODS = [EpsilonPlusFlat(epsilon=1e-12, **EXACT), DeepTaylor(**EXACT)]
+
+
+@pytest.mark.parametrize("explainer", METHODS, ids=["epsilon-plus-flat", "deep-taylor"])
+@pytest.mark.parametrize("bn", ["canonised", "pass"])
+@pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
+def test_relevance_sums_to_the_logit(explainer, bn, name, build, images, targets, context_of):
+    explainer = type(explainer)(**{**vars(explainer), "bn": bn})
+    model, images, context = build(name).double(), images.double(), context_of(images)
+    maps = explainer(model, images, targets, context)
+    logits = model(images).gather(1, targets[:, None])[:, 0]
+    torch.testing.assert_close(maps.sum((1, 2)), logits, rtol=1e-4, atol=0)
+    assert explainer.notes(model, images, targets, context, maps)["conservation_error"] < 1e-4
+
+
+@pytest.mark.parametrize("explainer", METHODS, ids=["epsilon-plus-flat", "deep-taylor"])
+def test_conserves_on_a_densenet_of_four_blocks(explainer, context_of):
+    torch.manual_seed(2)
+    model = DenseNet(4, in_channels=1, growth=12, blocks=(2, 3, 2, 2), stem=16).double().eval()
+    images = 0.02 + 0.98 * torch.rand(2, 1, 64, 64).double()
+    targets = torch.tensor([1, 3])
+    maps = explainer(model, images, targets, context_of(images))
+    logits = model(images).gather(1, targets[:, None])[:, 0]
+    torch.testing.assert_close(maps.sum((1, 2)), logits, rtol=1e-4, atol=0)
+
+
+def test_a_neuron_without_a_contribution_of_its_sign_absorbs_and_the_note_says_how_much(context_of):
+    """z+ in the second layer gives nothing to a positive unit that sees zeros alone: its logit's share is lost."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.ReLU(), nn.Linear(2, 1)).double()
+    model[1].weight.data, model[1].bias.data = torch.eye(4)[:2].double(), torch.tensor([0.0, 3.0]).double()
+    model[3].weight.data, model[3].bias.data = torch.ones(1, 2).double(), torch.zeros(1).double()
+    images = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]]).double()
+    targets, context = torch.tensor([0]), context_of(images)
+    maps = DeepTaylor(**EXACT)(model, images, targets, context)
+    assert model(images).item() == 4  # 1 from the lit pixel, 3 from a bias
+    noted = DeepTaylor().notes(model, images, targets, context, maps)
+    assert noted["conservation_error"] == pytest.approx(0.75, abs=1e-6)
+
+
+def test_gain_and_shift_count_when_canonised_and_not_when_passed(build, images, targets, context_of):
+    model, context = build("densenet-tiny"), context_of(images)
+    canonised, passed = (EpsilonPlusFlat(bn=bn)(model, images, targets, context) for bn in ("canonised", "pass"))
+    assert float((canonised - passed).abs().max() / canonised.abs().max()) > 0.1
+
+
+def through(inputs, weight, relevance):
+    """The rule of a linear map: R_i = x_i sum_j w_ji R_j / z_j (zeroed biases), in matrix form."""
+    return inputs * ((relevance / (inputs @ weight.T)) @ weight)
+
+
+def plus(inputs, weight, relevance):
+    """z+ for inputs of both signs: only positive contributions x_i w_ji count."""
+    parts = (inputs[:, None, :] * weight).clamp(min=0)
+    return torch.einsum("bji,bj->bi", parts / parts.sum(2, keepdim=True), relevance)
+
+
+def box(inputs, weight, relevance):
+    """z-box between 0 and 1: x w - 0 w+ - 1 w-."""
+    parts = inputs[:, None, :] * weight - weight.clamp(max=0)
+    return torch.einsum("bji,bj->bi", parts / parts.sum(2, keepdim=True), relevance)
+
+
+def flat(inputs, weight, relevance):
+    """Every input alike."""
+    return relevance.sum(1, keepdim=True).expand(inputs.shape) / inputs.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("explainer", "hidden", "first"), [(METHODS[0], through, flat), (METHODS[1], plus, box)], ids=["epsilon", "taylor"]
+)
+def test_an_mlp_in_matrix_form(explainer, hidden, first, build, images, targets, context_of):
+    model, images = build("mlp-400-tanh").double(), images.double()
+    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    activations = [images.flatten(1)]
+    for linear in linears[:-1]:
+        activations.append(torch.tanh(linear(activations[-1])))
+    logits = linears[-1](activations[-1])
+    relevance = torch.zeros_like(logits).scatter(1, targets[:, None], logits.gather(1, targets[:, None]))
+    for i, (inputs, linear) in reversed(list(enumerate(zip(activations, linears, strict=True)))):
+        relevance = (hidden if i else first)(inputs, linear.weight, relevance)
+    found = explainer(model, images, targets, context_of(images))
+    torch.testing.assert_close(found.flatten(1), relevance.detach(), rtol=1e-5, atol=1e-12)
+
+
+def test_an_unknown_treatment_of_batchnorm_is_a_usage_error():
+    with pytest.raises(UsageError, match="canonised or pass"):
+        EpsilonPlusFlat(bn="merged")
