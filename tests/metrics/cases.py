@@ -83,7 +83,7 @@ def evidence(count: int = 6, size: int = 12, channels: int = 1, seed: int = 0, *
         grey=torch.rand(count, size, size, generator=draw),
         targets=targets,
         maps=gradients(model, images, targets) if "maps" not in changes else changes["maps"],
-        regions={"finding": finding, "box": finding.roll(1, 1)},
+        regions={"finding": finding, "box": finding.roll(1, 1), "text": finding.roll(-2, 2)},
         baseline=torch.full((channels, size, size), 0.25),
         seeds=torch.arange(count) + 1000 * seed + 7,
         cost=Cost(forwards=2, backwards=2, milliseconds=1.0, peak_bytes=0),

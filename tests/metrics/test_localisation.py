@@ -8,16 +8,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tests.metrics.cases import map_evidence
-from xraybench.errors import NotApplicableError
+from xraybench.errors import NotApplicableError, UsageError
+from xraybench.metrics.energy_on import EnergyOn
 from xraybench.metrics.pixel_auprc import PixelAuprc
+from xraybench.metrics.pixel_auroc import PixelAuroc
 from xraybench.metrics.pointing_game import PointingGame
 from xraybench.metrics.relevance_mass import RelevanceMass
 from xraybench.metrics.relevance_rank import RelevanceRank
+from xraybench.metrics.top_k_intersection import TopKIntersection
 
-METRICS = [PointingGame(), RelevanceMass(), RelevanceRank(), PixelAuprc()]
+METRICS = [PointingGame(), RelevanceMass(), RelevanceRank(), PixelAuprc(), PixelAuroc(), TopKIntersection(share=0.1)]
 ids = [type(metric).__name__ for metric in METRICS]
 each_metric = pytest.mark.parametrize("metric", METRICS, ids=ids)
 
@@ -34,18 +37,32 @@ def relevance_mass(values, mask):
 
 
 def relevance_rank(values, mask):
+    return hits_of_top(values, mask, int(mask.sum())) / mask.sum()
+
+
+def top_k_intersection(values, mask):
+    top = round(0.1 * len(values))
+    return hits_of_top(values, mask, top) / top
+
+
+def hits_of_top(values, mask, places):
     """Mean over all ways to order equal values, found by averaging each tied pixel's chance of a place."""
     chance = np.zeros(len(values))
-    places = int(mask.sum())
     for value in sorted(set(values), reverse=True):
         tied = values == value
         chance[tied] = min(places, tied.sum()) / tied.sum()
         places -= min(places, tied.sum())
-    return chance[mask].sum() / mask.sum()
+    return chance[mask].sum()
 
 
-DEFINITIONS = dict(zip(ids, [pointing_game, relevance_mass, relevance_rank, None], strict=True))
-DEFINITIONS["PixelAuprc"] = lambda values, mask: average_precision_score(mask, values)
+DEFINITIONS = {
+    "PointingGame": pointing_game,
+    "RelevanceMass": relevance_mass,
+    "RelevanceRank": relevance_rank,
+    "PixelAuprc": lambda values, mask: average_precision_score(mask, values),
+    "PixelAuroc": lambda values, mask: roc_auc_score(mask, values),
+    "TopKIntersection": top_k_intersection,
+}
 
 
 def cases(levels=None, count=20, size=8, seed=3):
@@ -80,6 +97,28 @@ def test_lift_is_average_precision_over_prevalence():
     here = map_evidence(maps, masks)
     prevalence = masks.flatten(1).double().mean(1)
     torch.testing.assert_close(PixelAuprc(lift=True)(here), PixelAuprc()(here) / prevalence, equal_nan=True)
+
+
+def test_energy_on_a_distractor_is_its_share_of_the_positive_relevance():
+    maps, masks = cases()
+    maps[3], maps[4, 0, 0] = -1.0, float("nan")
+    masks[5] = False
+    here = dataclasses.replace(map_evidence(maps, masks), regions={"text": masks})
+    scores = EnergyOn(region="text")(here)
+    assert scores[3:6].isnan().all()
+    for row in (0, 1, 2, 6):
+        assert scores[row].item() == pytest.approx(relevance_mass(maps[row].double().numpy(), masks[row].numpy()))
+    with pytest.raises(NotApplicableError, match="hardware"):
+        EnergyOn(region="hardware")(here)
+
+
+def test_top_k_is_a_share_of_the_pixels():
+    maps, masks = cases(count=3)
+    assert torch.equal(TopKIntersection(share=1.0)(map_evidence(maps, masks)), masks.flatten(1).double().mean(1))
+    one_pixel = TopKIntersection(share=1e-9)(map_evidence(maps.abs(), masks))
+    assert torch.equal(one_pixel, PointingGame()(map_evidence(maps.abs(), masks)))
+    with pytest.raises(UsageError):
+        TopKIntersection(share=0.0)
 
 
 def test_region_is_the_mask_unless_the_box_is_named():
@@ -118,7 +157,7 @@ def test_a_random_map_scores_the_prevalence_on_average(metric):
     masks[:, 2:5, 3:8] = True
     maps = torch.rand(4000, 10, 10, generator=torch.Generator().manual_seed(1))
     scores = metric(map_evidence(maps, masks))
-    expected = 0.15 if metric != PixelAuprc() else expected_average_precision(100, 15)
+    expected = {"PixelAuprc": expected_average_precision(100, 15), "PixelAuroc": 0.5}.get(type(metric).__name__, 0.15)
     assert abs(scores.mean() - expected) < 4 * scores.std() / 4000**0.5
 
 
@@ -149,7 +188,7 @@ def test_no_map_beats_the_mask_and_all_stay_in_range(metric, case):
     score, oracle = metric(map_evidence(maps, masks)), metric(map_evidence(masks.float(), masks))
     if not score.isnan():
         assert 0.0 <= score.item() <= oracle.item() + 1e-12
-        assert oracle.item() == pytest.approx(1.0)
+        assert oracle.item() == pytest.approx(1.0) or isinstance(metric, TopKIntersection)
 
 
 @each_metric

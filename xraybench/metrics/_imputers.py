@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from xraybench.metrics._draws import generator
+from xraybench.metrics._noisy_linear import linear_imputation
 from xraybench.spec import Evidence
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 """(rows int64 [N], keep bool [N,1,H,W]) -> the evidence's images `rows` with all pixels but `keep` replaced."""
 
 BLUR = 0.1  # standard deviation as a share of the shorter side
+NOISE = 0.01  # standard deviation as a share of the image's range of values
 
 
 def _blur(evidence: Evidence) -> Fill:
@@ -26,7 +29,27 @@ def _mean(evidence: Evidence) -> Fill:
     return lambda rows, keep: torch.where(keep, evidence.images[rows], evidence.baseline)
 
 
-IMPUTERS: Mapping[str, Callable[[Evidence], Fill]] = {"blur": _blur, "mean": _mean}
+def _noisy_linear(evidence: Evidence) -> Fill:
+    noise = evidence.once("noise of the linear imputation", lambda: _noise(evidence))
+
+    def fill(rows: Tensor, keep: Tensor) -> Tensor:
+        images = linear_imputation(evidence.images[rows], keep)
+        return torch.where(keep, evidence.images[rows], images + noise[rows])
+
+    return fill
+
+
+def _noise(evidence: Evidence) -> Tensor:
+    """[B,C,H,W]: Gaussian, NOISE of each image's own range of values, drawn from the image's seed."""
+    shape = evidence.images.shape[1:]
+    seeds = evidence.seeds.tolist()
+    drawn = torch.stack([torch.randn(shape, generator=generator("noisy-linear", seed)) for seed in seeds])
+    values = evidence.images.flatten(1)
+    spread = NOISE * (values.amax(1) - values.amin(1))
+    return drawn.to(evidence.images) * spread[:, None, None, None]
+
+
+IMPUTERS: Mapping[str, Callable[[Evidence], Fill]] = {"blur": _blur, "mean": _mean, "noisy-linear": _noisy_linear}
 
 
 def blur(images: Tensor) -> Tensor:

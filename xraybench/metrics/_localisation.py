@@ -41,3 +41,10 @@ def localise(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
     nothing_to_find = ~regions.any(1) | regions.all(1)
     scores = score(maps, regions).masked_fill(blank(maps), 0.0)
     return scores.masked_fill(nothing_to_find | undefined(maps), float("nan"))
+
+
+def positive_share(maps: Tensor, regions: Tensor) -> Tensor:
+    """Float64 [B]: the share of the positive part of maps [B,P] that lies inside regions [B,P]; 0 of nothing is 0."""
+    positive = maps.clamp(min=0)
+    total = positive.sum(1)
+    return (positive * regions).sum(1) / total.masked_fill(total == 0, 1.0)

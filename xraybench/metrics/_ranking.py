@@ -20,6 +20,19 @@ def places(values: Tensor, seeds: Tensor) -> Tensor:
     return torch.empty_like(order).scatter_(1, order, torch.arange(count, device=order.device).expand_as(order))
 
 
+def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
+    """Float64 [B]: how many of the `counts` [B] largest values of each row [B,P] lie inside its region, bool [B,P].
+
+    Where the last places are contested by equal values, the expected number if they are given out at random.
+    """
+    wanted = counts.clamp(min=1)[:, None]
+    lowest = values.sort(1, descending=True).values.gather(1, wanted - 1)
+    above, tied = values > lowest, values == lowest
+    places_left = wanted - above.sum(1, keepdim=True)
+    expected = places_left * (tied & regions).sum(1, keepdim=True).double() / tied.sum(1, keepdim=True)
+    return ((above & regions).sum(1, keepdim=True) + expected)[:, 0]
+
+
 def _group_ends(ordered: Tensor) -> Tensor:
     """Int64 [B,P]: for each entry of sorted rows, the last index that holds the same value."""
     last = torch.ones_like(ordered, dtype=torch.bool)
@@ -39,6 +52,16 @@ def average_precision(scores: Tensor, positives: Tensor) -> Tensor:
     ends = _group_ends(ordered)
     precision = hits.cumsum(1).gather(1, ends) / (ends + 1)
     return (hits * precision).sum(1) / hits.sum(1)
+
+
+def roc_area(scores: Tensor, positives: Tensor) -> Tensor:
+    """Float64 [B]: the chance that a positive outranks a negative, equal scores counting half (Mann and Whitney).
+
+    scores [B,P], positives bool [B,P]; NaN where a row has no positive or no negative.
+    """
+    count = positives.sum(1).double()
+    ranks = (average_ranks(scores) * positives).sum(1)
+    return (ranks - count * (count + 1) / 2) / (count * (positives.shape[1] - count))
 
 
 def average_ranks(values: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from xraybench.errors import UsageError
 from xraybench.spec import MetricNeeds
 
-IMPUTERS = ("blur", "mean")
+IMPUTERS = ("blur", "mean", "noisy-linear")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Removal:
     imputer: what a replaced pixel becomes, a function of image and mask alone.
         blur: the image under a Gaussian whose standard deviation is a tenth of the shorter side.
         mean: the training mean (the evidence's baseline).
+        noisy-linear: interpolated from the pixels that are left (Rong et al., ROAD, ICML 2022), with Gaussian noise of
+            a hundredth of the image's range, fixed by the image's seed; the image's mean where no pixel is left.
     """
 
     imputer: str = "blur"

@@ -36,13 +36,6 @@ class RelevanceMass:
         return {}
 
     def __call__(self, evidence: Evidence) -> Tensor:
-        from xraybench.metrics._localisation import localise, region_of
+        from xraybench.metrics._localisation import localise, positive_share, region_of
 
         return localise(evidence.maps, region_of(evidence, self.region), positive_share)
-
-
-def positive_share(maps: Tensor, regions: Tensor) -> Tensor:
-    """Float64 [B]: the share of the positive part of maps [B,P] that lies inside regions [B,P]; 0 of nothing is 0."""
-    positive = maps.clamp(min=0)
-    total = positive.sum(1)
-    return (positive * regions).sum(1) / total.masked_fill(total == 0, 1.0)

@@ -42,9 +42,7 @@ class RelevanceRank:
 
 
 def _rank_accuracy(maps: Tensor, regions: Tensor) -> Tensor:
-    size = regions.sum(1, keepdim=True).clamp(min=1)
-    lowest = maps.sort(1, descending=True).values.gather(1, size - 1)
-    above, tied = maps > lowest, maps == lowest
-    places_left = size - above.sum(1, keepdim=True)
-    expected = places_left * (tied & regions).sum(1, keepdim=True).double() / tied.sum(1, keepdim=True)
-    return (((above & regions).sum(1, keepdim=True) + expected) / size)[:, 0]
+    from xraybench.metrics._ranking import hits_of_top
+
+    sizes = regions.sum(1)
+    return hits_of_top(maps, regions, sizes) / sizes
