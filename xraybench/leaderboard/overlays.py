@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +62,7 @@ def read_gallery(path: Path, signed: bool) -> list[Example]:
     try:
         with np.load(path, allow_pickle=False) as file:
             data = {name: file[name] for name in ("image", "mask", "map", "kind", "image_id", "score")}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RecordError(f"{path}: cannot be read: {error}", "remove its cell to have it computed again") from error
     examples = [
         _example(str(kind), str(image_id), float(score), image, mask, values.astype(np.float64), signed)

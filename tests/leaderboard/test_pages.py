@@ -1,0 +1,201 @@
+"""Pages: well-formed, self-contained, and saying what the board says."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.leaderboard.conftest import CEILINGS, CONTROLS, METRICS, QUALITY, Recipe, write_run
+from xraybench.leaderboard.pages import build_pages, page_of, render, slug
+from xraybench.leaderboard.records import load_run
+from xraybench.leaderboard.tables import build_board
+
+VOID_TAGS = {"meta", "img", "br", "input", "link", "line", "path", "circle"}
+NAMES = (*QUALITY, *CONTROLS, *CEILINGS)
+
+
+class Page(HTMLParser):
+    """The page's elements, with their attributes and text; fails on tags that do not nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        assert not self._open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th") and self.rows:
+            self.rows[-1].append("")
+        if tag not in VOID_TAGS:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag, tag
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] not in ("style", "script"):
+            self.text += data
+            if self.rows and self.rows[-1] and "tr" in self._open:
+                self.rows[-1][-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def pages(run_folder):
+    return render([load_run(run_folder)])
+
+
+@pytest.fixture(scope="module")
+def index(pages):
+    return Page(pages["index.html"])
+
+
+def test_there_is_a_page_for_the_task_and_for_every_explainer(pages):
+    assert set(pages) == {"index.html", "board.json", "board.csv", "board.md", *map(page_of, NAMES)}
+    assert page_of("rise(masks=500)") == "explainers/rise-masks-500.html"
+
+
+def test_every_page_is_well_formed_and_needs_no_network(pages):
+    for name, html in pages.items():
+        if name.endswith(".html"):
+            page = Page(html)
+            for _, attributes in page.elements:
+                for key in ("src", "href", "xlink:href"):
+                    address = attributes.get(key) or ""
+                    assert address.startswith("data:image/png") or ":" not in address, (name, address[:80])
+            assert "url(" not in html
+            assert "@import" not in html
+            ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+            assert len(ids) == len(set(ids))
+
+
+def test_links_lead_to_pages_that_exist(pages):
+    for name, html in pages.items():
+        if name.endswith(".html"):
+            for link in Page(html).all("a"):
+                target = link["href"]
+                target = (
+                    target.removeprefix("../")
+                    if name.startswith("explainers/") and "../" in target
+                    else (f"explainers/{target}" if name.startswith("explainers/") else target)
+                )
+                assert target in pages, (name, target)
+
+
+def test_the_index_says_what_a_reader_must_know(index):
+    for text in (
+        "Phantom results: computed radiographs",
+        "quick",
+        "3f2c9a1be07d4455",
+        "paper 0.94",
+        "grade=displaced",
+        "RuntimeError: out of memory",
+        "the model has no global average pooling",
+        "The paper of pointing-game, 2020",
+        "xraybench run --task wrist --explainer all",
+        "--explainer 'rise(masks=500)' --model small-cnn --seeds 0",
+    ):
+        assert text in index.text, text
+    for metric, *_ in METRICS:
+        assert metric in index.text
+
+
+def test_every_row_of_a_table_has_the_same_columns(index):
+    boards = [row for row in index.rows if row and any(row[0].startswith(name) for name in NAMES) and len(row) > 10]
+    assert len(boards) == 2 * len(NAMES)
+    assert {len(row) for row in boards} == {2 + len(METRICS) + 2}
+
+
+def test_the_table_holds_the_scores_of_the_board(run_folder, index):
+    board = build_board(load_run(run_folder))
+    row = next(row for row in board.rows if row.explainer == "occlusion" and row.model == "densenet-tiny")
+    cells = next(cells for cells in index.rows if cells and cells[0].startswith("occlusion") and len(cells) > 10)
+    score = row.scores["pointing-game"]
+    assert cells[2].startswith(f"\n{score.mean:.2f}a")
+    assert f"[{score.low:.2f}, {score.high:.2f}]" in cells[2]
+    assert f"rank {score.rank[0]}–{score.rank[1]}" in cells[2]
+
+
+def test_a_score_that_was_not_measured_says_why(index):
+    reasons = [cell.get("title") for cell in index.all("td") if "na" in (cell.get("class") or "").split()]
+    assert reasons.count("price") == 2 * 3
+    assert reasons.count("the map does not come from the model") == 2 * 7 * 3
+
+
+def test_an_explainers_page_shows_best_worst_and_random_with_outlines(pages):
+    page = Page(pages[page_of("grad-cam")])
+    images = page.all("img")
+    assert len(images) == 2 * (1 + 6 * 2)  # for two models: the legend, and six pairs
+    assert all(image["alt"] for image in images)
+    assert all(len(image["data-digest"]) == 16 for image in images)
+    assert len([path for path in page.all("path") if path["class"] == "over"]) == 2 * 6 * 2
+    for text in ("best", "worst", "random", "99.5th percentile", "image-0003", "--explainer 'grad-cam'"):
+        assert text in page.text, text
+
+
+def test_signed_and_unsigned_maps_have_their_own_legend(pages):
+    signed, unsigned = Page(pages[page_of("gradient")]), Page(pages[page_of("grad-cam")])
+    assert "for the target" in signed.text
+    assert "for the target" not in unsigned.text
+    assert signed.all("img")[0]["data-digest"] != unsigned.all("img")[0]["data-digest"]
+
+
+def test_void_models_and_uninformative_metrics_are_marked(tmp_path):
+    recipe = Recipe(models=("small-cnn",), metrics=("srg",), undecided=("srg",), void=("small-cnn",))
+    page = Page(render([load_run(write_run(tmp_path / "run", recipe))])["index.html"])
+    assert "Void: this model does not beat chance" in page.text
+    assert "uninformative for this task" in page.text
+    assert len([row for row in page.all("tr") if "void" in (row.get("class") or "").split()]) == 1 + len(NAMES)
+
+
+def test_pictures_of_others_are_shown_only_on_request_and_marked(tmp_path):
+    recipe = Recipe(models=("small-cnn",), metrics=("srg",), redistributable=False)
+    run = load_run(write_run(tmp_path / "run", recipe))
+    plain, local = (Page(render([run], with_images=asked)[page_of("gradient")]) for asked in (False, True))
+    assert not plain.all("img")
+    assert "may not be passed on, so none are shown" in plain.text
+    assert local.all("img")
+    assert "not for publication" in local.text
+
+
+def test_runs_with_different_keys_are_separate_boards(tmp_path):
+    small = {"models": ("small-cnn",), "metrics": ("srg",)}
+    folders = [
+        write_run(tmp_path / name, Recipe(**small, name=name, key=key)) for name, key in (("a", "11"), ("b", "22"))
+    ]
+    pages = render([load_run(folder) for folder in folders])
+    assert {"board-a.json", "board-b.json"} <= set(pages)
+    page = Page(pages["index.html"])
+    assert "Rows of different boards are never ranked together" in page.text
+    assert len([table for table in page.all("table") if table.get("class") == "board"]) == 2
+
+
+def test_pages_of_former_runs_are_removed_and_other_files_are_not(tmp_path, run_folder):
+    out = tmp_path / "out"
+    (out / "explainers").mkdir(parents=True)
+    (out / "explainers" / "gone.html").write_text("old")
+    (out / "notes.txt").write_text("mine")
+    build_pages([run_folder], out)
+    assert not (out / "explainers" / "gone.html").exists()
+    assert (out / "notes.txt").read_text() == "mine"
+    assert (out / "index.html").is_file()
+
+
+def test_text_of_records_is_escaped(tmp_path):
+    recipe = Recipe(models=("<b>m</b>",), methods=("gradient",), metrics=("srg",), name="<i>run</i>")
+    html = render([load_run(write_run(tmp_path / "run", recipe))])["index.html"]
+    assert "<b>m</b>" not in html
+    assert "&lt;b&gt;m&lt;/b&gt;" in html
+    assert slug("<i>run</i>") == "i-run-i"

@@ -1,0 +1,227 @@
+"""From records to a board: what is averaged, what is ranked, and what is only shown."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.leaderboard.conftest import CONTROLS, METRICS, QUALITY, Recipe, write_run
+from xraybench.leaderboard.formats import to_csv, to_json, to_markdown
+from xraybench.leaderboard.records import load_run
+from xraybench.leaderboard.tables import build_board
+from xraybench.results import CellRecord, read_record, read_scores, write_record, write_scores
+
+SMALL = Recipe(models=("small-cnn",), methods=("gradient", "occlusion", "rise(masks=500)"), metrics=("srg", "mprt"))
+
+
+@pytest.fixture(scope="module")
+def board(run_folder):
+    return build_board(load_run(run_folder))
+
+
+def row_of(board, explainer, model="small-cnn"):
+    return next(row for row in board.rows if (row.explainer, row.model) == (explainer, model))
+
+
+def cell_of(folder, explainer, seed=0):
+    for path in sorted(folder.glob("cells/*/cell.json")):
+        record = read_record(path, CellRecord)
+        if (record.explainer, record.seed) == (explainer, seed):
+            return path.parent
+    raise AssertionError(explainer)
+
+
+def test_a_score_is_the_mean_over_images(board, run_folder):
+    for cell in load_run(run_folder).cells:
+        for label, scores in cell.scores.items():
+            score = row_of(board, cell.record.explainer, cell.record.model).scores[label]
+            assert score.mean == pytest.approx(np.nanmean(scores.values), rel=1e-5)
+            assert score.n == np.isfinite(scores.values).sum()
+            assert score.n_undefined == np.isnan(scores.values).sum()
+
+
+def test_every_method_is_ranked_within_its_model_and_no_reference_is(board):
+    for row in board.rows:
+        for label, score in row.scores.items():
+            ranked = (
+                row.role == "method" and next(higher for name, _, higher, _ in METRICS if name == label) is not None
+            )
+            assert (score.rank is not None) is ranked, (row.explainer, label)
+            assert (score.tie_group is not None) is ranked
+            if ranked:
+                assert 1 <= score.rank[0] <= score.rank[1] <= len(QUALITY)
+
+
+def test_rows_are_ordered_methods_first_best_first(board):
+    for model in board.model_names():
+        rows = board.rows_of(model)
+        assert [row.role for row in rows] == ["method"] * 12 + ["control"] * 6 + ["ceiling"]
+        means = [row.scores["pointing-game"].mean for row in rows[:12]]
+        assert means == sorted(means, reverse=True)
+
+
+def test_the_best_meant_method_is_in_the_first_group_and_the_worst_is_not(board):
+    for label in ("relevance-mass", "deletion-auc", "max-sensitivity"):
+        assert row_of(board, "lrp-epsilon-plus-flat").scores[label].tie_group == 1
+        assert row_of(board, "smoothgrad").scores[label].tie_group > 2
+
+
+def test_what_was_not_measured_stands_with_its_reason(board):
+    assert row_of(board, "rise(masks=500)").skipped == dict.fromkeys(
+        ("max-sensitivity", "mprt", "twin-localisation"), "price"
+    )
+    assert [(one.explainer, one.reason) for one in board.failed] == [
+        ("expected-gradients", "RuntimeError: out of memory")
+    ]
+    whole = [one for one in board.skipped if one.metric is None]
+    assert [(one.explainer, one.reason) for one in whole] == [("cam", "the model has no global average pooling")]
+    assert not any(row.explainer in ("expected-gradients", "cam") for row in board.rows)
+
+
+def test_the_summary_is_the_mean_rank_over_the_declared_metrics(board):
+    assert board.summary_metrics == ["pointing-game", "twin-localisation", "srg", "max-sensitivity"]
+    assert row_of(board, "rise(masks=500)").summary is None  # not measured on two of them
+    row = row_of(board, "occlusion")
+    ranks = []
+    for label in board.summary_metrics:
+        sign = -1 if label == "max-sensitivity" else 1
+        means = [
+            sign * other.scores[label].mean for other in board.rows_of("small-cnn", "method") if label in other.scores
+        ]
+        mine = sign * row.scores[label].mean
+        ranks.append(sum(mean > mine for mean in means) + (means.count(mine) + 1) / 2)
+    assert row.summary == pytest.approx(np.mean(ranks))
+
+
+def test_agreement_is_symmetric_with_ones_on_the_diagonal(board):
+    for agreement in board.agreement:
+        tau = np.array(agreement.tau, dtype=float)
+        assert agreement.metrics == [name for name in [m.label for m in board.metrics] if name in agreement.metrics]
+        assert "sparseness" not in agreement.metrics
+        np.testing.assert_allclose(tau, tau.T)
+        np.testing.assert_allclose(np.diag(tau), 1)
+
+
+def test_a_model_no_better_than_chance_has_void_rows(tmp_path):
+    board = build_board(load_run(write_run(tmp_path / "run", Recipe(void=("small-cnn",), metrics=("srg",)))))
+    for row in board.rows:
+        assert row.void is (row.model == "small-cnn")
+        if row.void and row.role == "method":
+            assert row.scores["srg"].rank is None
+            assert row.scores["srg"].unranked == "void: the model does not beat chance"
+            assert row.scores["srg"].low is not None
+        elif row.role == "method":
+            assert row.scores["srg"].rank is not None
+
+
+def test_a_metric_on_which_the_oracle_does_not_beat_random_is_flagged(tmp_path):
+    recipe = Recipe(models=("small-cnn",), metrics=("relevance-mass", "srg", "sparseness"), undecided=("srg",))
+    board = build_board(load_run(write_run(tmp_path / "run", recipe)))
+    flags = {column.metric: column.uninformative for column in board.columns}
+    assert flags["srg"].startswith("uninformative for this task")
+    assert flags["relevance-mass"] is None
+    assert flags["sparseness"] is None
+    without = build_board(load_run(write_run(tmp_path / "two", Recipe(references=False, metrics=("srg",)))))
+    assert all(column.uninformative is None for column in without.columns)  # nothing to tell it from
+
+
+def test_an_incomplete_row_is_shown_and_not_ranked(tmp_path):
+    folder = write_run(tmp_path / "run", SMALL)
+    path = cell_of(folder, "gradient") / "scores" / "srg.parquet"
+    write_scores(path, read_scores(path)[:60], {"by": "test"})
+    board = build_board(load_run(folder))
+    score = row_of(board, "gradient").scores["srg"]
+    assert (score.n, score.n_undefined, score.rank) == (60, 0, None)
+    assert score.unranked == "incomplete: 4 of 64 images are missing"
+    assert row_of(board, "occlusion").scores["srg"].rank is not None
+
+
+def test_rows_are_means_over_seeds_and_a_row_without_one_is_incomplete(tmp_path):
+    recipe = Recipe(models=("small-cnn",), seeds=(0, 1, 2), methods=("gradient", "occlusion"), metrics=("srg",))
+    folder = write_run(tmp_path / "run", recipe)
+    values = [read_scores(cell_of(folder, "gradient", seed) / "scores" / "srg.parquet")["value"] for seed in range(3)]
+    row = row_of(build_board(load_run(folder)), "gradient")
+    assert row.seeds == [0, 1, 2]
+    assert row.scores["srg"].mean == pytest.approx(np.mean(values), rel=1e-5)
+    assert row.scores["srg"].n == 64
+    path = cell_of(folder, "gradient", 1) / "cell.json"
+    failed = read_record(path, CellRecord).model_copy(update={"status": "failed", "reason": "killed"})
+    write_record(path, failed)
+    row = row_of(build_board(load_run(folder)), "gradient")
+    assert row.seeds == [0, 2]
+    assert row.scores["srg"].unranked == "incomplete: no scores of seed 1"
+    assert row.scores["srg"].mean == pytest.approx(np.mean([values[0], values[2]]), rel=1e-5)
+
+
+def test_scores_of_an_older_version_of_a_metric_are_not_ranked(tmp_path):
+    folder = write_run(tmp_path / "run", SMALL)
+    for explainer in ("occlusion", "rise(masks=500)"):
+        path = cell_of(folder, explainer) / "cell.json"
+        record = read_record(path, CellRecord)
+        info = record.scores["srg"]
+        newer = info.model_copy(update={"metric": info.metric.model_copy(update={"version": 2})})
+        write_record(path, record.model_copy(update={"scores": {**record.scores, "srg": newer}}))
+    board = build_board(load_run(folder))
+    assert row_of(board, "gradient").scores["srg"].unranked.startswith("measured with version 1")
+    assert row_of(board, "occlusion").scores["srg"].rank is not None
+
+
+def test_a_method_whose_maps_are_blank_stands_outside_tie_groups(tmp_path):
+    recipe = Recipe(models=("small-cnn",), methods=("gradient", "occlusion"), metrics=("pixel-auprc", "srg"))
+    folder = write_run(tmp_path / "run", recipe)
+    path = cell_of(folder, "gradient") / "scores" / "pixel-auprc.parquet"
+    frame = read_scores(path)
+    write_scores(path, frame.assign(value=0.0), {"by": "test"})
+    row = row_of(build_board(load_run(folder)), "gradient")
+    assert row.blank
+    assert {score.tie_group for score in row.scores.values()} == {None}
+
+
+def test_few_patients_give_means_and_nothing_else(tmp_path):
+    recipe = Recipe(models=("small-cnn",), methods=("gradient", "occlusion"), metrics=("srg",), patients=20)
+    score = row_of(build_board(load_run(write_run(tmp_path / "run", recipe))), "gradient").scores["srg"]
+    assert score.mean is not None
+    assert (score.low, score.rank, score.unranked) == (None, None, "20 patients, fewer than 30")
+
+
+def test_the_board_is_a_pure_function_of_its_records(run_folder, board):
+    assert to_json(build_board(load_run(run_folder))) == to_json(board)
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_json_form_is_what_other_tools_rely_on(board):
+    form = json.loads(to_json(board), parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
+    assert {"task", "source", "comparability_key", "models", "rows"} <= set(form)
+    assert {"model", "seed", "scores"} <= set(form["models"][0])
+    assert set(form["models"][0]["scores"]["roc-auc"]) == {"mean", "low", "high", "n"}
+    for row in form["rows"]:
+        assert {"explainer", "model", "role", "scores"} <= set(row)
+        assert row["role"] in ("method", "control", "ceiling")
+        for score in row["scores"].values():
+            assert {"mean", "low", "high", "n", "n_undefined", "rank", "tie_group"} <= set(score)
+            assert score["rank"] is None or [type(end) for end in score["rank"]] == [int, int]
+    assert {row["explainer"] for row in form["rows"] if row["role"] == "control"} == set(CONTROLS)
+
+
+def test_notes_that_are_no_number_are_left_out(board):
+    assert row_of(board, "lrp-epsilon-plus-flat").notes == {"conservation_error": 0.0004}
+
+
+def test_csv_has_a_line_a_row_and_metric(board):
+    lines = to_csv(board).splitlines()
+    assert len(lines) == 1 + sum(len(row.scores) for row in board.rows)
+    assert all(line.count(",") >= 20 for line in lines)
+
+
+def test_markdown_names_what_a_reader_must_know(board):
+    text = to_markdown(board)
+    assert "**Phantom results: computed radiographs.**" in text
+    assert "| *oracle* (ceiling) | 1.00 |" in text
+    assert "RuntimeError: out of memory" in text
+    assert "deletion-auc ↓" in text
+    widths = {line.count(" | ") for line in text.splitlines() if line.startswith("| explainer | pointing")}
+    assert len(widths) == 1
