@@ -1,0 +1,130 @@
+"""The main job on a tiny task: what it leaves, that it resumes, and that it counts what it spends."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.run.conftest import ARGUMENTS, command, run_folder, scores_of, xraybench
+from xraybench.planning import Request, make_plan
+from xraybench.results import CellRecord, ModelRecord, iterate_records
+from xraybench.runner import open_source
+from xraybench.tasks import load_task
+
+
+def cells_of(out):
+    return {record.explainer: record for _, record in iterate_records(run_folder(out) / "cells", "cell.json", CellRecord)}
+
+
+def test_a_run_leaves_records_of_methods_controls_and_the_ceiling(finished):
+    cells = cells_of(finished)
+    roles = {name: cell.role for name, cell in cells.items()}
+    assert {name for name, role in roles.items() if role == "method"} == {"gradient", "grad-cam"}
+    assert roles["oracle"] == "ceiling"
+    assert sum(role == "control" for role in roles.values()) == 6
+    assert {cell.status for cell in cells.values()} == {"ok"}
+    assert cells["gradient"].versions["torch"]
+    assert cells["oracle"].scores["max-sensitivity"].reason == "the map does not depend on the model"
+    (model,) = [record for _, record in iterate_records(run_folder(finished) / "models", "model.json", ModelRecord)]
+    assert cells["gradient"].weights_digest == model.weights_digest
+    assert (run_folder(finished) / "board" / "index.html").exists()
+
+
+def test_the_oracle_wins_localisation_and_random_gets_what_chance_gives(finished):
+    scores, cells = scores_of(finished), cells_of(finished)
+    mass = {name: np.nanmean(scores[f"cells/{cell.id}/scores/relevance-mass.parquet"]) for name, cell in cells.items()}
+    assert mass["oracle"] == pytest.approx(1)
+    assert max(mass.values()) == mass["oracle"]
+    folder = finished / "data"
+    with np.load(next(folder.glob("*/explained.npz"))) as stored:
+        prevalence = stored["finding"].mean()
+    assert mass["random"] == pytest.approx(prevalence, rel=0.25)
+
+
+def test_image_forwards_spent_are_the_ones_that_were_priced(finished, task_file):
+    task = load_task(str(task_file))
+    request = Request(explainers=("gradient", "grad-cam"), metrics=("relevance-mass", "srg", "max-sensitivity"))
+    plan = make_plan(task, open_source(task, request), request)
+    cells = cells_of(finished)
+    for job in plan.cells:
+        cell = cells[job.label]
+        assert cell.id == job.id
+        spent = (cell.spent.forwards + 2 * cell.spent.backwards) * cell.n_images
+        assert spent + sum(info.image_forwards for info in cell.scores.values()) == job.image_forwards, job.label
+
+
+def test_the_same_command_again_computes_nothing_and_imports_no_torch(finished, task_file):
+    before = {path: path.stat().st_mtime_ns for path in run_folder(finished).glob("cells/*/*")}
+    code = (
+        "import sys; from xraybench.cli import cli; code = cli.main(sys.argv[1:], standalone_mode=False);"
+        "assert not {'torch', 'captum', 'zennit', 'quantus'} & set(sys.modules), 'torch was imported'; sys.exit(code)"
+    )
+    line = [sys.executable, "-c", code, *command(task_file, finished, *ARGUMENTS)[3:]]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "0 cells computed, 9 kept" in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in run_folder(finished).glob("cells/*/*")} == before
+
+
+def test_a_metric_added_later_is_all_that_is_computed(copy, task_file):
+    before, maps = scores_of(copy), {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")}
+    arguments = list(ARGUMENTS)
+    arguments[3] += ",sparseness"
+    done = subprocess.run(command(task_file, copy, *arguments), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    after = scores_of(copy)
+    assert {key: value for key, value in after.items() if "sparseness" not in key} == before
+    assert sum("sparseness" in key for key in after) == 9
+    assert {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")} == maps
+    assert set(cells_of(copy)["gradient"].scores) == {"relevance-mass", "srg", "max-sensitivity", "sparseness"}
+
+
+def test_a_second_run_elsewhere_gives_the_same_weights_and_scores(finished, task_file, tmp_path):
+    done = subprocess.run(command(task_file, tmp_path, *ARGUMENTS), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert scores_of(tmp_path) == scores_of(finished)
+    assert cells_of(tmp_path)["gradient"].weights_digest == cells_of(finished)["gradient"].weights_digest
+    assert cells_of(tmp_path)["gradient"].maps_digest == cells_of(finished)["gradient"].maps_digest
+
+
+def test_a_dry_run_lists_cells_and_computes_nothing(task_file, tmp_path):
+    done = subprocess.run(
+        command(task_file, tmp_path, *ARGUMENTS, "--dry-run", "--json"), capture_output=True, text=True, timeout=60
+    )
+    plan = json.loads(done.stdout)
+    assert len(plan["cells"]) == 9
+    assert {"id", "task", "model", "seed", "explainer", "status", "image_forwards"} <= set(plan["cells"][0])
+    assert {cell["status"] for cell in plan["cells"]} == {"missing"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["wrist", "mnist"])
+def test_quick_presets_keep_to_their_budget(name):
+    task = load_task(name)
+    plan = make_plan(task, open_source(task, Request()), Request())
+    assert task.preset("quick").max_image_forwards == 170_000
+    assert task.preset("quick").explained == 64
+    for model in plan.models:
+        assert 0 < plan.image_forwards(model) <= 170_000
+
+
+def test_the_board_is_shown_as_json(finished):
+    done = xraybench("leaderboard", "show", "--task", "tiny", "--runs", str(finished), "--json")
+    board = json.loads(done.stdout)
+    assert {"task", "source", "comparability_key", "models", "rows"} <= set(board)
+    assert {row["role"] for row in board["rows"]} == {"method", "control", "ceiling"}
+    score = board["rows"][0]["scores"]["relevance-mass"]
+    assert {"mean", "low", "high", "n", "n_undefined", "rank", "tie_group"} <= set(score)
+
+
+def test_one_radiograph_is_explained(finished, tmp_path):
+    from PIL import Image
+
+    Image.fromarray((np.random.default_rng(0).random((80, 60)) * 255).astype(np.uint8)).save(tmp_path / "wrist.png")
+    png = tmp_path / "overlay.png"
+    done = xraybench("explain", str(tmp_path / "wrist.png"), "--run", str(run_folder(finished)), "--png", str(png))
+    assert done.returncode == 0, done.stderr
+    assert Image.open(png).size == (512, 512)
+    assert "logit 0" in done.stdout
