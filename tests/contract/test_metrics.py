@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.metrics.cases import EXPLAINER_COST, evidence, subset
+from tests.metrics.cases import EXPLAINER_COST, evidence, on_device, subset
 from xraybench import registry
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Evidence, Metric
@@ -62,6 +62,14 @@ def test_an_images_score_is_independent_of_its_batch_mates_and_their_order(name)
 def test_the_batch_size_does_not_matter(name):
     one = build(name)(dataclasses.replace(evidence(), batch_size=1))
     torch.testing.assert_close(one, build(name)(evidence()), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.gpu
+@each_metric
+def test_a_gpu_gives_the_same_scores(name):
+    there = build(name)(on_device(evidence(), "cuda"))
+    assert there.device.type == "cuda"
+    torch.testing.assert_close(there.cpu(), build(name)(evidence()), atol=1e-3, rtol=1e-3)
 
 
 @each_metric

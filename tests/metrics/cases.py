@@ -111,6 +111,18 @@ def subset(whole: Evidence, rows: Tensor) -> Evidence:
     )
 
 
+def on_device(whole: Evidence, device: str) -> Evidence:
+    """The same evidence, model included, on another device."""
+    model, targets = copy.deepcopy(whole.model).to(device), whole.targets.to(device)
+    tensors = {name: getattr(whole, name).to(device) for name in ("images", "grey", "maps", "baseline", "seeds")}
+    twins = Twins(whole.twins.images.to(device), whole.twins.difference.to(device)) if whole.twins else None
+    regions = {name: masks.to(device) for name, masks in whole.regions.items()}
+    explain = explain_with(model, targets)
+    return dataclasses.replace(
+        whole, model=model, targets=targets, regions=regions, twins=twins, explain=explain, shared={}, **tensors
+    )
+
+
 def map_evidence(maps: Tensor, finding: Tensor) -> Evidence:
     """Evidence for metrics that look at the map [B,H,W] and the finding [B,H,W] alone."""
     count = len(maps)

@@ -97,6 +97,8 @@ def test_lift_is_average_precision_over_prevalence():
     here = map_evidence(maps, masks)
     prevalence = masks.flatten(1).double().mean(1)
     torch.testing.assert_close(PixelAuprc(lift=True)(here), PixelAuprc()(here) / prevalence, equal_nan=True)
+    assert PixelAuprc().range == (0.0, 1.0)
+    assert PixelAuprc(lift=True).range == (0.0, float("inf"))
 
 
 def test_energy_on_a_distractor_is_its_share_of_the_positive_relevance():

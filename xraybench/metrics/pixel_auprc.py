@@ -27,10 +27,14 @@ class PixelAuprc:
 
     family: ClassVar[str] = "localisation"
     higher_is_better: ClassVar[bool | None] = True
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     reference: ClassVar[str] = "Davis and Goadrich, ICML 2006; average precision as in scikit-learn"
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding"})
     version: ClassVar[int] = 1
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """0 to 1; the lift has no upper bound."""
+        return (0.0, float("inf") if self.lift else 1.0)
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """Nothing: the map is all it looks at."""
