@@ -218,7 +218,7 @@ def pair_tests(values: Floats, index: Integers, rng: np.random.Generator, flips:
     first, second = np.triu_indices(len(values), k=1)
     differences = _patient_sums(np.nan_to_num(image_values[first] - image_values[second]), index)
     observed = np.abs(differences.sum(axis=1))
-    signs: Floats = 2.0 * rng.integers(0, 2, size=(flips, differences.shape[1])) - 1.0
+    signs = rng.choice(np.array([-1.0, 1.0]), size=(flips, differences.shape[1]))
     tolerance = 10.0**-DIGITS * np.abs(differences).sum(axis=1)
     extreme = np.abs(_product(signs, differences.T)) >= observed - tolerance
     pairs = (1 + extreme.sum(axis=0)) / (flips + 1)
