@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from tests.leaderboard.conftest import CEILINGS, CONTROLS, METRICS, QUALITY, Recipe, write_run
@@ -199,3 +200,23 @@ def test_text_of_records_is_escaped(tmp_path):
     assert "<b>m</b>" not in html
     assert "&lt;b&gt;m&lt;/b&gt;" in html
     assert slug("<i>run</i>") == "i-run-i"
+
+
+def test_a_run_in_which_nothing_succeeded_still_has_a_page(tmp_path):
+    folder = write_run(tmp_path / "run", Recipe(models=("small-cnn",), methods=(), references=False))
+    pages = render([load_run(folder)])
+    assert set(pages) == {"index.html", "board.json", "board.csv", "board.md"}
+    assert "RuntimeError: out of memory" in Page(pages["index.html"]).text
+
+
+def test_a_task_without_masks_has_no_outlines(tmp_path):
+    recipe = Recipe(models=("small-cnn",), methods=("gradient",), references=False, metrics=("srg", "sparseness"))
+    folder = write_run(tmp_path / "run", recipe)
+    for path in folder.glob("cells/*/gallery.npz"):
+        with np.load(path) as file:
+            arrays = dict(file)
+        np.savez(path, **{**arrays, "mask": np.zeros_like(arrays["mask"])})
+    page = Page(render([load_run(folder)])[page_of("gradient")])
+    assert len(page.all("img")) == 13
+    assert not page.all("path")
+    assert "Cyan" not in page.text
