@@ -138,22 +138,23 @@ def _command_line(plan: Plan, options: Mapping[str, Any]) -> str:
 @cli.command()
 @run_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a GPU, else one a core.")
 @click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="failed", show_default=True,
               help="Which cells are computed (again).")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the cells, what is done and the price; compute nothing.")
 @OUT
 @JSON
-def run(device: str, rerun: str, dry_run: bool, out: Path, as_json: bool, **options: Any) -> int:
+def run(device: str, workers: int | None, rerun: str, dry_run: bool, out: Path, as_json: bool, **options: Any) -> int:
     """Train, explain, score, and write the leaderboard. The same command again goes on where the last one ended."""
     from xraybench.narration import narrator
-    from xraybench.runner import execute
+    from xraybench.runner import Engine, execute
 
     plan = _plan(options)
     if dry_run:
         _show_plan(plan, out, as_json)
         return 0
     with narrator() as voice:
-        outcome = execute(plan, out, device, rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
+        outcome = execute(plan, out, Engine(device, workers), rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
         voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept, in {outcome.seconds:.0f} s")
     _show_board(outcome.folder, as_json, build=True)
     for failure in outcome.failures:

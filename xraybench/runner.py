@@ -114,7 +114,20 @@ def run_record(plan: Plan, command: str) -> RunRecord:
     )
 
 
-def execute(plan: Plan, out: Path, device: str, rerun: Rerun, command: str, narrator: Narrator) -> Outcome:
+@dataclass(frozen=True)
+class Engine:
+    """What computes: a device ("auto", "cpu", "cuda") and a number of worker processes (None: as many as fit)."""
+
+    device: str = "auto"
+    workers: int | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of worker processes."""
+        return self.workers or worker_count(self.device)
+
+
+def execute(plan: Plan, out: Path, engine: Engine, rerun: Rerun, command: str, narrator: Narrator) -> Outcome:
     """Bring the plan's run folder under `out` up to date; what is there already is kept."""
     start, folder = time.perf_counter(), out / plan.name
     _claim(folder, run_record(plan, command))
@@ -123,7 +136,13 @@ def execute(plan: Plan, out: Path, device: str, rerun: Rerun, command: str, narr
     if jobs:
         if rerun == "all":
             _withdraw(folder, jobs)
-        failures = _execute(plan, out, folder, jobs, device, command, narrator)
+        try:
+            failures = _execute(plan, out, folder, jobs, engine, command, narrator)
+        except OSError as error:
+            raise XraybenchError(
+                f"{error.filename or out}: cannot be written: {error.strerror or error}",
+                "make room there, then give the same command again: finished cells are kept",
+            ) from error
     kept = len(plan.cells) - len(jobs)
     return Outcome(folder, len(jobs), kept, tuple(failures), time.perf_counter() - start)
 
@@ -144,12 +163,11 @@ def _withdraw(folder: Path, jobs: Sequence[CellJob]) -> None:
 
 
 def _execute(
-    plan: Plan, out: Path, folder: Path, jobs: Sequence[CellJob], device: str, command: str, narrator: Narrator
+    plan: Plan, out: Path, folder: Path, jobs: Sequence[CellJob], engine: Engine, command: str, narrator: Narrator
 ) -> list[str]:
-    workers = worker_count(device)
-    data = _prepare(plan, out, workers, narrator)
-    with LocalExecutor(workers, device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
-        place = Place(folder, data, plan.task, plan.n_explained, device, command)
+    data = _prepare(plan, out, engine.count, narrator)
+    with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
+        place = Place(folder, data, plan.task, plan.n_explained, engine.device, command)
         untrained = _train(executor, place, jobs, narrator)
         ready = [job for job in jobs if job.model not in untrained]
         lost = [f"{job.model.label} {job.label}: its model did not train" for job in jobs if job.model in untrained]
@@ -218,8 +236,5 @@ def _compute(executor: LocalExecutor, place: Place, jobs: Sequence[CellJob], nar
 def _reason(error: Exception) -> str:
     """Why a job ended; an error of the disk ends the run instead."""
     if isinstance(error, OSError):
-        raise XraybenchError(
-            f"{error.filename or 'the run folder'}: cannot be written: {error.strerror or error}",
-            "make room there, then give the same command again: finished cells are kept",
-        ) from error
+        raise error
     return error.message if isinstance(error, XraybenchError) else repr(error)

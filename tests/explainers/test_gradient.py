@@ -77,9 +77,7 @@ def test_integrated_gradients_note_how_complete_they_are(build, images, targets,
     assert finer["completeness_error"] < min(noted, 0.01)
 
 
-def test_smoothgrad_is_the_mean_gradient_of_copies_noised_from_the_images_own_seeds(
-    build, images, targets, context_of
-):
+def test_smoothgrad_is_the_mean_gradient_of_copies_noised_from_the_images_own_seeds(build, images, targets, context_of):
     model, context = build("small-cnn"), context_of(images)
     found = SmoothGrad(samples=5, noise=0.2)(model, images, targets, context)
     for i, seed in enumerate(context.seeds):

@@ -43,7 +43,17 @@ epochs = 1
 batch_size = 20
 learning_rate = 1e-3
 """
-ARGUMENTS = ("--explainer", "gradient,grad-cam", "--metric", "relevance-mass,srg,max-sensitivity", "--device", "cpu")
+METRICS = "relevance-mass,srg,max-sensitivity"
+ARGUMENTS = ("--explainer", "gradient,grad-cam", "--metric", METRICS, "--device", "cpu", "--workers", "1")
+    "--explainer",
+    "gradient,grad-cam",
+    "--metric",
+    "relevance-mass,srg,max-sensitivity",
+    "--device",
+    "cpu",
+    "--workers",
+    "1",
+)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,9 @@ from xraybench.tasks import load_task
 
 
 def cells_of(out):
-    return {record.explainer: record for _, record in iterate_records(run_folder(out) / "cells", "cell.json", CellRecord)}
+    return {
+        record.explainer: record for _, record in iterate_records(run_folder(out) / "cells", "cell.json", CellRecord)
+    }
 
 
 def test_a_run_leaves_records_of_methods_controls_and_the_ceiling(finished):
