@@ -73,11 +73,11 @@ def test_view_takes_points_to_the_film_and_back(mirror):
         np.testing.assert_allclose(at, (right[row, column], up[row, column]), atol=1e-4)
 
 
-def test_window_holds_all_pixels_within_reach():
+def test_window_holds_all_pixels_between_its_corners():
     view = View(size=60, pitch=0.5, centre=(1.0, 2.0), angle=-0.7)
     x, y = view.body
-    near = np.hypot(x - 5, y - 6) <= 4
-    window = view.window(5, 6, 4)
+    near = (np.abs(x - 5) <= 4) & (np.abs(y - 6) <= 2)
+    window = view.window([(1, 4), (1, 8), (9, 4), (9, 8)])
     assert near.any()
     assert near[window].sum() == near.sum()
-    assert view.window(500, 0, 4) is None
+    assert view.window([(500, 0), (510, 0)]) is None

@@ -52,7 +52,8 @@ class Placed:
 
     def window(self, view: View) -> Window | None:
         """The pixels that can show the shape."""
-        return view.window(*self.place(*self.shape.centre), self.shape.reach * self.scale)
+        left, bottom, right, top = self.shape.box
+        return view.window([self.place(x, y) for x in (left, right) for y in (bottom, top)])
 
 
 @dataclass(frozen=True, kw_only=True)

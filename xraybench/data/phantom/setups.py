@@ -32,14 +32,14 @@ def build(case: Case) -> Build:
 def pose(case: Case, size: int, scale: float) -> tuple[View, Field]:
     """Where the wrist lies in the collimated field, and the field on the film; scale: of the person."""
     rng = case.generator("pose")
-    height, width = rng.uniform(72, 102) * scale, rng.uniform(62, 80) * scale
-    top = rng.uniform(44, 54) * scale
-    aside = rng.uniform(-4, 4) * scale
-    tilt = radians(rng.normal(0, 3) if rng.uniform() < 0.8 else rng.uniform(-20, 20))
-    turn = radians(rng.uniform(-10, 10))
+    height, width = rng.uniform(66, 92) * scale, rng.uniform(62, 78) * scale
+    top = rng.uniform(42, 52) * scale
+    aside = rng.uniform(-6, 6) * scale
+    tilt = radians(rng.normal(0, 3) if rng.uniform() < 0.85 else rng.uniform(-16, 16))
+    turn = radians(rng.uniform(-12, 12))
     side = max(hypot(width * cos(tilt), height * sin(tilt)), abs(width * cos(tilt)) + abs(height * sin(tilt)))
     side = max(side, abs(width * sin(tilt)) + abs(height * cos(tilt))) * rng.uniform(0.98, 1.06)
-    shift = rng.uniform(-0.03, 0.03, 2) * side
+    shift = rng.uniform(-0.035, 0.035, 2) * side
     site = {"A": (1.1, 1.3), "B": (0.35, 0.8)}[case.site]
     field = Field((float(shift[0]), float(shift[1])), (width / 2, height / 2), tilt, *site)
     mirror, angle = not case.left, tilt + turn

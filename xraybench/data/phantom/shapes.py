@@ -24,12 +24,10 @@ TABLE = 2048  # entries of a tabulated curve: steps far below any pixel
 
 
 class Shape(Protocol):
-    """An outline in its own coordinates; `reach` is the radius of a circle around `centre` that holds it."""
+    """An outline in its own coordinates; `box` (left, bottom, right, top) holds it and what may be moved out of it."""
 
     @property
-    def centre(self) -> tuple[float, float]: ...
-    @property
-    def reach(self) -> float: ...
+    def box(self) -> tuple[float, float, float, float]: ...
     def inside(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Inside distance and rounding radius, both [H,W] in mm, at coordinates x, y [H,W]."""
         ...
@@ -87,13 +85,10 @@ class Shaft:
     blend: float = 2.5
 
     @cached_property
-    def centre(self) -> tuple[float, float]:
-        return 0.0, (self.widths[0][0] + self.widths[-1][0]) / 2
-
-    @cached_property
-    def reach(self) -> float:
-        """The half-diagonal, with room for the ends' curves and for a finding's shift."""
-        return (self.widths[-1][0] - self.widths[0][0]) / 2 + max(width for _, width in self.widths) / 2 + 4
+    def box(self) -> tuple[float, float, float, float]:
+        """See `Shape`: room on both sides for a fragment's shift."""
+        half = 1.8 * max(width for _, width in self.widths) + 1.5
+        return -half, self.widths[0][0] - 2, half, self.widths[-1][0] + 2
 
     def axis(self, y: float) -> tuple[float, float]:
         """The centre line's x and the half-width at y."""
@@ -132,13 +127,15 @@ class Outline:
 
     @cached_property
     def centre(self) -> tuple[float, float]:
+        """The point about which the outline is star-shaped."""
         x, y = zip(*self.points, strict=True)
         return sum(x) / len(x), sum(y) / len(y)
 
     @cached_property
-    def reach(self) -> float:
-        cx, cy = self.centre
-        return max(float(np.hypot(x - cx, y - cy)) for x, y in self.points) * 1.1 + 1
+    def box(self) -> tuple[float, float, float, float]:
+        """See `Shape`."""
+        x, y = zip(*self.points, strict=True)
+        return min(x) - 1.5, min(y) - 1.5, max(x) + 1.5, max(y) + 1.5
 
     def inside(self, x: Array, y: Array) -> tuple[Array, Array]:
         """See `Shape`; the distance is first order in the gap to the outline."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil, cos, floor, sin
 
 import numpy as np
 
@@ -37,27 +39,27 @@ class View:
     def body(self) -> tuple[Array, Array]:
         """The body's coordinates x, y of every pixel, both float32 [size,size] in mm."""
         right, up = self.film
-        cos, sin = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
-        x, y = cos * right + sin * up, cos * up - sin * right
+        c, s = np.float32(cos(self.angle)), np.float32(sin(self.angle))
+        x, y = c * right + s * up, c * up - s * right
         return (-x if self.mirror else x) + np.float32(self.centre[0]), y + np.float32(self.centre[1])
 
     def on_film(self, x: float, y: float) -> tuple[float, float]:
         """Where a point of the body falls: mm to the right of and above the image's centre."""
         across, along = (x - self.centre[0]) * (-1 if self.mirror else 1), y - self.centre[1]
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
-        return float(cos * across - sin * along), float(sin * across + cos * along)
+        c, s = cos(self.angle), sin(self.angle)
+        return c * across - s * along, s * across + c * along
 
-    def window(self, x: float, y: float, reach: float) -> Window | None:
-        """The pixels within `reach` mm of a point of the body, as a box; None where the image shows none of them."""
-        right, up = self.on_film(x, y)
-        middle = (self.size - 1) / 2
-        rows = self._span(middle - up / self.pitch, reach)
-        columns = self._span(middle + right / self.pitch, reach)
+    def window(self, corners: Sequence[tuple[float, float]]) -> Window | None:
+        """The pixels within the hull of some points of the body, as a box; None where the image shows none of them."""
+        right, up = zip(*(self.on_film(x, y) for x, y in corners), strict=True)
+        rows = self._span(-max(up), -min(up))
+        columns = self._span(min(right), max(right))
         return (rows, columns) if rows and columns else None
 
-    def _span(self, at: float, reach: float) -> slice | None:
-        first = max(0, int(np.floor(at - reach / self.pitch)))
-        last = min(self.size, int(np.ceil(at + reach / self.pitch)) + 1)
+    def _span(self, low: float, high: float) -> slice | None:
+        middle = (self.size - 1) / 2
+        first = max(0, floor(middle + low / self.pitch))
+        last = min(self.size, ceil(middle + high / self.pitch) + 1)
         return slice(first, last) if first < last else None
 
     def finer(self, factor: int) -> View:

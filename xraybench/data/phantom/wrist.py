@@ -19,8 +19,9 @@ from xraybench.data.phantom.wrist_anatomy import Build, bones, flesh
 PHANTOM_VERSION = 1  # of what is drawn: raise it with every change of a pixel
 DIFFERENCE = 4 / 255  # a pixel differs from its twin's where the grey value (0 to 1) changes by at least this
 FINE = 112  # images up to so many pixels are sampled 2 x 2 a pixel
-SPANS = {"radius": (-46.0, -10.0), "ulna": (-44.0, -6.0), "metacarpal": (6.0, 42.0)}  # where fractures lie, along y
+SPANS = {"radius": (-48.0, -9.0), "ulna": (-46.0, -6.0), "metacarpal": (6.0, 42.0)}  # where fractures lie, along y
 ENDS = {"radius": -5.0, "ulna": 0.0, "metacarpal": 62.0}  # where the far fragment ends, along y
+MARGIN = 6.0  # mm of the tables between a fracture and the field's edge, where the bone allows it
 RIM = 2.0  # mm of the field's edge that count as frame
 
 
@@ -73,13 +74,12 @@ class Wrist:
         return bone, made
 
     def _shown(self, bone: Bone, span: tuple[float, float], rng: np.random.Generator) -> float:
-        """A position along the bone, drawn among those at least 5 mm inside the field."""
+        """A position along the bone, drawn among those at least MARGIN inside the field, or else at the most inside."""
         view, field = self.posed
         places = np.linspace(*span, 60)
         film = np.array([view.on_film(*bone.place(0, place)) for place in places], np.float32)
-        shown = field.inside(film[:, 0], film[:, 1]) > 5 * self.build.size
-        if not shown.any():
-            shown = field.inside(film[:, 0], film[:, 1]) >= field.inside(film[:, 0], film[:, 1]).max()
+        inside = field.inside(film[:, 0], film[:, 1])
+        shown = inside >= min(MARGIN * self.build.size, float(inside.max()))
         return float(rng.choice(places[shown]))
 
     @cached_property
@@ -110,9 +110,10 @@ class Wrist:
     def _textured(self, tissue: Tissue) -> None:
         """Trabeculae in spongy bone, streaks of muscle and fat in soft tissue; in place."""
         offset = self.case.generator("texture").uniform(0, 80, 2).tolist()
-        size = self.build.size
-        tissue.spongy *= 1 + np.float32(0.22) * texture(self.fine, "trabeculae", offset, size)
-        tissue.soft *= 1 + np.float32(0.02) * texture(self.fine, "planes", offset, 1.2 * size)
+        view, size = self.posed[0], self.build.size
+        for layer, kind, strength in ((tissue.spongy, "trabeculae", 0.22), (tissue.soft, "planes", 0.02)):
+            pattern = 1 + np.float32(strength) * texture(view, kind, offset, size)
+            layer *= pattern.repeat(self.factor, 0).repeat(self.factor, 1)
 
     def image(self, broken: bool = True) -> Array:
         """The radiograph, float32 [size,size] of k/255; without its fracture if not `broken`."""
@@ -146,7 +147,8 @@ class Wrist:
             window = bone.window(view)
             assert window is not None
             x, y = bone.local(*(axis[window] for axis in view.body))
-            mask[window] = fracture.region(x, y, bone.shape.inside(*fracture.move(x, y))[0])
+            now, before = (bone.shape.inside(*at)[0] for at in (fracture.move(x, y), (x, y)))
+            mask[window] = fracture.region(x, y, np.maximum(now, before))
         return mask & (field.inside(*view.film) > 0)
 
     def regions(self) -> dict[str, np.ndarray]:
