@@ -8,6 +8,8 @@ from torch import nn
 from xraybench.errors import NotApplicableError
 from xraybench.explainers.deeplift import DeepLift
 
+pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor", "ignore:Setting")
+
 
 def network(*middle: nn.Module) -> nn.Module:
     torch.manual_seed(4)

@@ -8,6 +8,8 @@ from torch import nn
 from xraybench.errors import NotApplicableError, UsageError
 from xraybench.explainers.gradient import Gradient, GradientXInput, GuidedBackprop, IntegratedGradients, SmoothGrad
 
+pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor", "ignore:Setting")
+
 CONVOLUTIONAL = ("small-cnn", "densenet-tiny")
 MODELS = (*CONVOLUTIONAL, "mlp-400-tanh")
 
@@ -34,7 +36,6 @@ def test_gradient_x_input_is_captums(name, build, images, targets, context_of):
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-@pytest.mark.filterwarnings("ignore:Setting backward hooks")
 def test_guided_backprop_is_captums(name, build, images, targets, context_of):
     model = build(name)
     found = GuidedBackprop()(model, images, targets, context_of(images))
@@ -77,9 +78,7 @@ def test_integrated_gradients_note_how_complete_they_are(build, images, targets,
     assert finer["completeness_error"] < min(noted, 0.01)
 
 
-def test_smoothgrad_is_the_mean_gradient_of_copies_noised_from_the_images_own_seeds(
-    build, images, targets, context_of
-):
+def test_smoothgrad_is_the_mean_gradient_of_copies_noised_from_the_images_own_seeds(build, images, targets, context_of):
     model, context = build("small-cnn"), context_of(images)
     found = SmoothGrad(samples=5, noise=0.2)(model, images, targets, context)
     for i, seed in enumerate(context.seeds):

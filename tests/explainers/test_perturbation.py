@@ -97,7 +97,9 @@ def test_rise_points_at_the_only_square_that_counts(images, context_of):
     assert all(3 <= int(peak) // 32 <= 12 and 19 <= int(peak) % 32 <= 28 for peak in peaks)
 
 
-@pytest.mark.parametrize("wrong", [lambda: Occlusion(window=0.1, stride=0.2), lambda: Rise(p=1.0), lambda: Rise(masks=1)])
+@pytest.mark.parametrize(
+    "wrong", [lambda: Occlusion(window=0.1, stride=0.2), lambda: Rise(p=1.0), lambda: Rise(masks=1)]
+)
 def test_parameters_that_make_no_sense_are_usage_errors(wrong):
     with pytest.raises(UsageError):
         wrong()

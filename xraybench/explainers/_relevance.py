@@ -35,12 +35,16 @@ def epsilon_plus_flat(epsilon: float, stabilizer: float) -> SpecialFirstLayerMap
     return SpecialFirstLayerMapComposite(layers, [(Linear, Flat(stabilizer, ZERO_BIAS))])
 
 
-def deep_taylor(low: Tensor, high: Tensor, stabilizer: float) -> SpecialFirstLayerMapComposite:
-    """z+ everywhere, z-box between `low` and `high` ([1,C,H,W]) in the first layer (Montavon et al., 2017)."""
+def deep_taylor(low: Tensor, high: Tensor, side: torch.Size, stabilizer: float) -> SpecialFirstLayerMapComposite:
+    """z+ everywhere, z-box between `low` and `high` ([C,1,1]) in the first layer (Montavon et al., 2017).
+
+    side: height and width of the images, for a first layer that sees them flattened.
+    """
     layers = [(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, ZPlus(stabilizer, ZERO_BIAS))]
+    flat = [bound.expand(-1, *side).reshape(1, -1) for bound in (low, high)]
     first = [
-        (Convolution, ZBox(low, high, stabilizer, ZERO_BIAS)),
-        (Linear, ZBox(low.flatten(1), high.flatten(1), stabilizer, ZERO_BIAS)),
+        (Convolution, ZBox(low[None], high[None], stabilizer, ZERO_BIAS)),
+        (Linear, ZBox(*flat, stabilizer, ZERO_BIAS)),
     ]
     return SpecialFirstLayerMapComposite(layers, first)
 

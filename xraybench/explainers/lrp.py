@@ -62,6 +62,5 @@ class DeepTaylor(_Lrp):
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         from xraybench.explainers._relevance import deep_taylor, prepared, relevance
 
-        low, high = (bound.to(images).expand(images.shape[1:])[None] for bound in (context.low, context.high))
-        composite = deep_taylor(low, high, self.stabilizer)
+        composite = deep_taylor(context.low.to(images), context.high.to(images), images.shape[2:], self.stabilizer)
         return relevance(prepared(model, self.bn), composite, images, targets, context.batch_size).sum(1)
