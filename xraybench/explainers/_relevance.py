@@ -10,6 +10,7 @@ from zennit.composites import SpecialFirstLayerMapComposite, layer_map_base
 from zennit.rules import Epsilon, Flat, Pass, ZBox, ZPlus
 from zennit.types import Convolution, Linear
 
+from xraybench.errors import NotApplicableError
 from xraybench.explainers._batches import in_batches
 from xraybench.explainers._copy import detached_copy
 from xraybench.explainers._lrp_canoniser import Threshold, canonised
@@ -33,6 +34,13 @@ def epsilon_plus_flat(epsilon: float, stabilizer: float) -> SpecialFirstLayerMap
         (Linear, Epsilon(epsilon, ZERO_BIAS)),
     ]
     return SpecialFirstLayerMapComposite(layers, [(Linear, Flat(stabilizer, ZERO_BIAS))])
+
+
+def refuse_flat(model: nn.Module) -> None:
+    """NotApplicableError where the flat rule would give every pixel the same: a fully connected first layer."""
+    first = next((module for module in model.modules() if isinstance(module, Linear)), None)
+    if isinstance(first, nn.Linear):
+        raise NotApplicableError("the flat rule gives all pixels the same where the first layer is fully connected")
 
 
 def deep_taylor(low: Tensor, high: Tensor, side: torch.Size, stabilizer: float) -> SpecialFirstLayerMapComposite:
