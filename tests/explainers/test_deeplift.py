@@ -8,6 +8,8 @@ from torch import nn
 from xraybench.errors import NotApplicableError
 from xraybench.explainers.deeplift import DeepLift
 
+pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor", "ignore:Setting")
+
 
 def network(*middle: nn.Module) -> nn.Module:
     torch.manual_seed(4)
@@ -17,7 +19,7 @@ def network(*middle: nn.Module) -> nn.Module:
 
 
 def completeness(model, maps, images, targets, baseline) -> float:
-    change = (model(images) - model(baseline[None])).gather(1, targets[:, None])[:, 0]
+    change = (model(images) - model(baseline[None])).detach().gather(1, targets[:, None])[:, 0]
     return float((maps.sum((1, 2)) - change).abs().max() / change.abs().mean())
 
 
@@ -59,7 +61,7 @@ def test_is_complete_on_every_built_in_model(name, build, images, targets, basel
     assert explainer.notes(model, images.double(), targets, context, maps)["completeness_error"] < 1e-9
 
 
-def test_the_image_that_is_the_baseline_gets_zeros_and_the_plain_gradient_inside(build, images, context_of):
+def test_the_image_that_is_the_baseline_gets_zeros(build, images, context_of):
     maps = DeepLift()(build("small-cnn"), images[:1], torch.tensor([0]), context_of(images, images[0]))
     assert maps.abs().max() == 0
 

@@ -8,6 +8,8 @@ from torch import nn
 from xraybench.errors import NotApplicableError, UsageError
 from xraybench.explainers.gradient import Gradient, GradientXInput, GuidedBackprop, IntegratedGradients, SmoothGrad
 
+pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor", "ignore:Setting")
+
 CONVOLUTIONAL = ("small-cnn", "densenet-tiny")
 MODELS = (*CONVOLUTIONAL, "mlp-400-tanh")
 
@@ -34,7 +36,6 @@ def test_gradient_x_input_is_captums(name, build, images, targets, context_of):
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-@pytest.mark.filterwarnings("ignore:Setting backward hooks")
 def test_guided_backprop_is_captums(name, build, images, targets, context_of):
     model = build(name)
     found = GuidedBackprop()(model, images, targets, context_of(images))

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from xraybench.errors import UsageError
+from xraybench.errors import NotApplicableError, UsageError
+from xraybench.explainers._relevance import deep_taylor, epsilon_plus_flat, prepared, relevance
 from xraybench.explainers.lrp import DeepTaylor, EpsilonPlusFlat
 from xraybench.models.densenet import DenseNet
 
@@ -16,6 +17,8 @@ METHODS = [EpsilonPlusFlat(epsilon=1e-12, **EXACT), DeepTaylor(**EXACT)]
 @pytest.mark.parametrize("bn", ["canonised", "pass"])
 @pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
 def test_relevance_sums_to_the_logit(explainer, bn, name, build, images, targets, context_of):
+    if name == "mlp-400-tanh" and isinstance(explainer, EpsilonPlusFlat):
+        pytest.skip("the flat rule does not apply to a fully connected first layer")
     explainer = type(explainer)(**{**vars(explainer), "bn": bn})
     model, images, context = build(name).double(), images.double(), context_of(images)
     maps = explainer(model, images, targets, context)
@@ -76,21 +79,34 @@ def flat(inputs, weight, relevance):
     return relevance.sum(1, keepdim=True).expand(inputs.shape) / inputs.shape[1]
 
 
+LOW, HIGH = torch.zeros(1, 1, 1).double(), torch.ones(1, 1, 1).double()
+
+
 @pytest.mark.parametrize(
-    ("explainer", "hidden", "first"), [(METHODS[0], through, flat), (METHODS[1], plus, box)], ids=["epsilon", "taylor"]
+    ("composite", "hidden", "first"),
+    [
+        (epsilon_plus_flat(1e-12, 1e-12), through, flat),
+        (deep_taylor(LOW, HIGH, torch.Size([32, 32]), 1e-12), plus, box),
+    ],
+    ids=["epsilon", "taylor"],
 )
-def test_an_mlp_in_matrix_form(explainer, hidden, first, build, images, targets, context_of):
+def test_an_mlp_in_matrix_form(composite, hidden, first, build, images, targets):
     model, images = build("mlp-400-tanh").double(), images.double()
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
     activations = [images.flatten(1)]
     for linear in linears[:-1]:
         activations.append(torch.tanh(linear(activations[-1])))
     logits = linears[-1](activations[-1])
-    relevance = torch.zeros_like(logits).scatter(1, targets[:, None], logits.gather(1, targets[:, None]))
+    expected = torch.zeros_like(logits).scatter(1, targets[:, None], logits.gather(1, targets[:, None]))
     for i, (inputs, linear) in reversed(list(enumerate(zip(activations, linears, strict=True)))):
-        relevance = (hidden if i else first)(inputs, linear.weight, relevance)
-    found = explainer(model, images, targets, context_of(images))
-    torch.testing.assert_close(found.flatten(1), relevance.detach(), rtol=1e-5, atol=1e-12)
+        expected = (hidden if i else first)(inputs, linear.weight, expected)
+    found = relevance(prepared(model, "canonised"), composite, images, targets, batch_size=3)
+    torch.testing.assert_close(found.flatten(1), expected.detach(), rtol=1e-5, atol=1e-12)
+
+
+def test_the_flat_rule_is_refused_where_all_pixels_would_get_the_same(build, images, targets, context_of):
+    with pytest.raises(NotApplicableError, match="fully connected"):
+        EpsilonPlusFlat()(build("mlp-400-tanh"), images, targets, context_of(images))
 
 
 def test_an_unknown_treatment_of_batchnorm_is_a_usage_error():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import torch
 from torch import nn
 
 HOOKS = (
@@ -23,7 +24,8 @@ def detached_copy(model: nn.Module) -> nn.Module:
     Hooks of the model as a whole (they count passes) are called for the copy too.
     """
     tables = [getattr(module, name) for module in model.modules() for name in HOOKS]
-    duplicate = copy.deepcopy(model, {id(table): type(table)() for table in tables})
+    with torch.inference_mode(False):  # the copy is differentiated, whatever mode the caller is in
+        duplicate = copy.deepcopy(model, {id(table): type(table)() for table in tables})
     return with_hooks_of(model, duplicate.eval().requires_grad_(False))
 
 

@@ -56,9 +56,10 @@ def canonised(model: nn.Module) -> nn.Module:
         traced = fx.symbolic_trace(duplicate)
     except Exception as error:
         raise NotApplicableError(f"the model cannot be traced, so its BatchNorms cannot be folded: {error}") from error
-    for node in list(traced.graph.nodes):
-        if isinstance(_module(traced, node), BATCH_NORMS):
-            _fold(traced, node)
+    with torch.inference_mode(False), torch.no_grad():
+        for node in list(traced.graph.nodes):
+            if isinstance(_module(traced, node), BATCH_NORMS):
+                _fold(traced, node)
     traced.delete_all_unused_submodules()
     traced.recompile()
     return with_hooks_of(model, traced.eval().requires_grad_(False))

@@ -10,6 +10,7 @@ from zennit.composites import SpecialFirstLayerMapComposite, layer_map_base
 from zennit.rules import Epsilon, Flat, Pass, ZBox, ZPlus
 from zennit.types import Convolution, Linear
 
+from xraybench.errors import NotApplicableError
 from xraybench.explainers._batches import in_batches
 from xraybench.explainers._copy import detached_copy
 from xraybench.explainers._lrp_canoniser import Threshold, canonised
@@ -35,12 +36,23 @@ def epsilon_plus_flat(epsilon: float, stabilizer: float) -> SpecialFirstLayerMap
     return SpecialFirstLayerMapComposite(layers, [(Linear, Flat(stabilizer, ZERO_BIAS))])
 
 
-def deep_taylor(low: Tensor, high: Tensor, stabilizer: float) -> SpecialFirstLayerMapComposite:
-    """z+ everywhere, z-box between `low` and `high` ([1,C,H,W]) in the first layer (Montavon et al., 2017)."""
+def refuse_flat(model: nn.Module) -> None:
+    """NotApplicableError where the flat rule would give every pixel the same: a fully connected first layer."""
+    first = next((module for module in model.modules() if isinstance(module, Linear)), None)
+    if isinstance(first, nn.Linear):
+        raise NotApplicableError("the flat rule gives all pixels the same where the first layer is fully connected")
+
+
+def deep_taylor(low: Tensor, high: Tensor, side: torch.Size, stabilizer: float) -> SpecialFirstLayerMapComposite:
+    """z+ everywhere, z-box between `low` and `high` ([C,1,1]) in the first layer (Montavon et al., 2017).
+
+    side: height and width of the images, for a first layer that sees them flattened.
+    """
     layers = [(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, ZPlus(stabilizer, ZERO_BIAS))]
+    flat = [bound.expand(-1, *side).reshape(1, -1) for bound in (low, high)]
     first = [
-        (Convolution, ZBox(low, high, stabilizer, ZERO_BIAS)),
-        (Linear, ZBox(low.flatten(1), high.flatten(1), stabilizer, ZERO_BIAS)),
+        (Convolution, ZBox(low[None], high[None], stabilizer, ZERO_BIAS)),
+        (Linear, ZBox(*flat, stabilizer, ZERO_BIAS)),
     ]
     return SpecialFirstLayerMapComposite(layers, first)
 

@@ -44,13 +44,17 @@ class _Lrp:
 
 @dataclass(frozen=True)
 class EpsilonPlusFlat(_Lrp):
-    """Epsilon in linear layers, z+ in convolutions, flat in the first layer. epsilon: of the epsilon rule."""
+    """Epsilon in linear layers, z+ in convolutions, flat in the first (Lapuschkin et al., Nature Communications 2019).
+
+    epsilon: of the epsilon rule. Where the first layer is fully connected the flat rule says nothing: not applicable.
+    """
 
     epsilon: float = 1e-6
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
-        from xraybench.explainers._relevance import epsilon_plus_flat, prepared, relevance
+        from xraybench.explainers._relevance import epsilon_plus_flat, prepared, refuse_flat, relevance
 
+        refuse_flat(model)
         composite = epsilon_plus_flat(self.epsilon, self.stabilizer)
         return relevance(prepared(model, self.bn), composite, images, targets, context.batch_size).sum(1)
 
@@ -62,6 +66,5 @@ class DeepTaylor(_Lrp):
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         from xraybench.explainers._relevance import deep_taylor, prepared, relevance
 
-        low, high = (bound.to(images).expand(images.shape[1:])[None] for bound in (context.low, context.high))
-        composite = deep_taylor(low, high, self.stabilizer)
+        composite = deep_taylor(context.low.to(images), context.high.to(images), images.shape[2:], self.stabilizer)
         return relevance(prepared(model, self.bn), composite, images, targets, context.batch_size).sum(1)

@@ -1,0 +1,146 @@
+"""The contract, for every registered explainer on every built-in model."""
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import nn
+
+from xraybench import registry
+from xraybench.checks import check_explainer, small_models
+from xraybench.checks.explainer import state_of, trial
+from xraybench.errors import NotApplicableError
+from xraybench.spec import Context, Explainer, explainer
+
+FAST = {"integrated-gradients": "(steps=8)", "smoothgrad": "(samples=4)", "rise": "(masks=40)"}
+PEERS = ("captum:GradientShap", "captum:Occlusion", "captum:GuidedBackprop", "zennit:EpsilonGammaBox")
+CALLS = [name + FAST.get(name, "") for name in registry.EXPLAINERS] + list(PEERS)
+
+
+@pytest.fixture(scope="module")
+def models() -> Mapping[str, nn.Module]:
+    return small_models()
+
+
+@pytest.fixture
+def explains(request) -> Explainer:
+    return registry.build("explainers", registry.parse_call(request.param))
+
+
+@pytest.mark.parametrize("explains", CALLS, indirect=True)
+@pytest.mark.parametrize("name", registry.MODELS)
+def test_keeps_every_promise(explains, name, models):
+    findings = check_explainer(explains, {name: models[name]})
+    assert findings
+    assert not [f"{finding.name}: {finding.detail}" for finding in findings if not finding.passed]
+
+
+@pytest.mark.parametrize("name", registry.EXPLAINERS)
+def test_declares_what_the_contract_asks(name):
+    built = registry.build("explainers", registry.parse_call(name))
+    assert isinstance(built, Explainer)
+    assert built.cost(64) > 0
+    hash(built)
+    registry.parameters_of(built)
+
+
+@pytest.mark.parametrize("explains", CALLS, indirect=True)
+def test_explains_in_eval_mode_and_gives_back_the_mode_it_found(explains, models):
+    model = models["small-cnn"]
+    case = trial(explains, model)
+    expected = case.maps(slice(0, 2))
+    model.train()
+    model.block1.eval()
+    before = state_of(model)
+    try:
+        found = case.maps(slice(0, 2))
+        after = state_of(model)
+    finally:
+        model.eval()
+    torch.testing.assert_close(found, expected)
+    assert all(torch.equal(v, after[k]) if isinstance(v, torch.Tensor) else v == after[k] for k, v in before.items())
+
+
+@pytest.mark.parametrize("explains", CALLS, indirect=True)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_explains_whatever_the_callers_grad_mode(explains, mode, models):
+    case = trial(explains, models["densenet-tiny"])
+    expected = case.maps(slice(0, 2))
+    with mode():
+        found = case.maps(slice(0, 2))
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("explains", [call for call in CALLS if not call.startswith("captum:")], indirect=True)
+@pytest.mark.parametrize("name", registry.MODELS)
+def test_cpu_and_gpu_agree(explains, name, models):
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    case = trial(explains, models[name])
+    cpu = (models[name].double(), case.images.double(), case.targets)
+    try:
+        expected = explains(*cpu, case.context)
+        found = explains(*(part.cuda() for part in cpu), case.context).cpu()
+    except NotApplicableError:
+        pytest.skip("does not apply to this model")
+    finally:
+        models[name].cpu().float()
+    torch.testing.assert_close(found, expected, atol=1e-7 * float(expected.abs().max()), rtol=1e-5)
+
+
+def of_a_batch(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    return images.sum(1) / len(images)
+
+
+def of_probabilities(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    leaves = images.clone().requires_grad_()
+    chosen = model(leaves).softmax(1).gather(1, targets[:, None]).sum()
+    return torch.autograd.grad(chosen, leaves)[0].sum(1)
+
+
+def leaving_a_hook(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    model.register_forward_hook(lambda module, inputs, output: None)
+    return images.sum(1)
+
+
+def leaving_gradients(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    leaves = images.clone().requires_grad_()
+    model(leaves).gather(1, targets[:, None]).sum().backward()
+    return leaves.grad.sum(1)
+
+
+def changing_images(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    return images.mul_(0.5).sum(1)
+
+
+def drawing_freely(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    return torch.rand(len(images), *images.shape[2:])
+
+
+def not_a_number(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    return images.sum(1) * float("nan")
+
+
+def spending_freely(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    for _ in range(9):
+        model(images)
+    return images.sum(1)
+
+
+@pytest.mark.parametrize(
+    ("function", "promise"),
+    [
+        (of_a_batch, "gives an image the same map alone and in a batch"),
+        (of_probabilities, "explains the logit, not a probability"),
+        (leaving_a_hook, "leaves the model as it was"),
+        (leaving_gradients, "leaves the model as it was"),
+        (changing_images, "leaves the images as they are"),
+        (drawing_freely, "gives the same map twice"),
+        (not_a_number, "returns float32 maps [B,H,W], finite"),
+        (spending_freely, "costs what it declares"),
+    ],
+)
+def test_a_broken_promise_is_found(function, promise):
+    broken = explainer(signed=True, cost=3)(function)
+    findings = check_explainer(broken, {"small-cnn": small_models()["small-cnn"]})
+    assert promise in {finding.name for finding in findings if not finding.passed}

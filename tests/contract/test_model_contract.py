@@ -1,0 +1,130 @@
+"""The contract, for every built-in model; and that what breaks it is named."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from xraybench import registry
+from xraybench.checks import check_model
+from xraybench.errors import ValidationError
+
+
+@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize(("channels", "side"), [(1, 28), (1, 64), (3, 64)])
+def test_built_in_models_keep_it(name, channels, side):
+    model = registry.load(registry.find("models", name))(5, channels, side)
+    before = [module.training for module in model.modules()]
+    check_model(model, channels, side)
+    assert [module.training for module in model.modules()] == before
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert model(torch.rand(2, channels, side, side)).shape == (2, 5)
+
+
+class Base(nn.Module):
+    """Keeps the contract until a subclass breaks it."""
+
+    cam_layer: str | None = "conv"
+    layers: tuple[str, ...] = ("conv", "head")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.pool = nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        self.flatten, self.head = nn.Flatten(), nn.Linear(4, 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.flatten(self.pool(self.relu(self.conv(images)))))
+
+
+class InPlace(Base):
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU(inplace=True)
+
+
+class Functional(Base):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.flatten(self.pool(functional.relu(self.conv(images)))))
+
+
+class Method(Base):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.flatten(self.pool(self.conv(images).clamp(min=0))))
+
+
+class FunctionalPool(Base):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.relu(self.conv(images)).mean((2, 3)))
+
+
+class FunctionalMaxPool(Base):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(functional.max_pool2d(images, 2))
+
+
+class Added(Base):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = self.conv(images)
+        maps += 1
+        return self.head(self.flatten(self.pool(self.relu(maps))))
+
+
+class Reused(Base):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.flatten(self.pool(self.relu(self.conv(self.relu(images))))))
+
+
+class NoLayers(Base):
+    layers = ("conv", "heads")
+
+
+class FlatCam(Base):
+    cam_layer = "head"
+
+
+class Images(Base):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.conv(images)
+
+
+def test_the_base_of_these_tests_keeps_it():
+    check_model(Base(), 1, 16)
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        (InPlace, "relu works in place"),
+        (Functional, "calls relu"),
+        (Method, "calls clamp"),
+        (FunctionalPool, "calls mean"),
+        (FunctionalMaxPool, "max_pool2d"),
+        (Added, "in place"),
+        (Reused, "relu is used more than once"),
+        (NoLayers, "heads"),
+        (FlatCam, "CAM layer head"),
+        (Images, "logits"),
+    ],
+)
+def test_what_breaks_it_is_named(broken, named):
+    with pytest.raises(ValidationError, match=named):
+        check_model(broken(), 1, 16)
+
+
+def test_torchvisions_densenet_breaks_it():
+    from torchvision.models import densenet121
+
+    model = densenet121()
+    model.cam_layer, model.layers = "features", ("features",)
+    with pytest.raises(ValidationError, match="in place"):
+        check_model(model, 3, 32)
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    with pytest.raises(ValidationError, match="relu"):
+        check_model(model, 3, 32)
+
+
+def test_a_model_that_declares_nothing_is_named():
+    with pytest.raises(ValidationError, match="cam_layer"):
+        check_model(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), 1, 2)
