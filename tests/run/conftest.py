@@ -45,15 +45,6 @@ learning_rate = 1e-3
 """
 METRICS = "relevance-mass,srg,max-sensitivity"
 ARGUMENTS = ("--explainer", "gradient,grad-cam", "--metric", METRICS, "--device", "cpu", "--workers", "1")
-    "--explainer",
-    "gradient,grad-cam",
-    "--metric",
-    "relevance-mass,srg,max-sensitivity",
-    "--device",
-    "cpu",
-    "--workers",
-    "1",
-)
 
 
 @pytest.fixture(scope="session")
