@@ -82,6 +82,14 @@ class FlatCam(Base):
     cam_layer = "head"
 
 
+class HeadFirst(Base):
+    def __init__(self) -> None:
+        super().__init__()
+        conv = self.conv
+        del self.conv
+        self.conv = conv
+
+
 class Images(Base):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.conv(images)
@@ -103,6 +111,7 @@ def test_the_base_of_these_tests_keeps_it():
         (Reused, "relu is used more than once"),
         (NoLayers, "heads"),
         (FlatCam, "CAM layer head"),
+        (HeadFirst, "head is defined before conv"),
         (Images, "logits"),
     ],
 )

@@ -20,7 +20,7 @@ def with_norms(model: nn.Module) -> list[nn.Module]:
 def test_the_output_stays(name, dtype, tolerance, build, images):
     model = build(name).to(dtype)
     copy = canonised(model)
-    expected = model(images.to(dtype))
+    expected = model(images.to(dtype)).detach()
     assert not with_norms(copy)
     assert float((copy(images.to(dtype)) - expected).abs().max() / expected.abs().max()) < tolerance
 
@@ -45,6 +45,16 @@ def test_every_gain_and_shift_before_a_relu(gain, shift):
     copy = canonised(model)
     assert any(isinstance(module, Threshold) for module in copy.modules())
     torch.testing.assert_close(copy(images), model(images), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
+def test_the_first_layer_stays_the_first(name, build):
+    """The rule of the first layer goes to the first convolution or linear layer in the copy's list of modules."""
+    weights = [
+        module.weight for module in canonised(build(name)).modules() if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
+    assert weights[0].shape[1] == (1 if name != "mlp-400-tanh" else 1024)
+    assert weights[-1].shape[0] == 3
 
 
 def test_the_model_keeps_its_norms_and_weights(build, images):

@@ -70,7 +70,7 @@ def test_integrated_gradients_note_how_complete_they_are(build, images, targets,
     explainer = IntegratedGradients(steps=4)
     maps = explainer(model, images, targets, context)
     change = (model(images) - model(torch.zeros(1, 1, 32, 32))).gather(1, targets[:, None])[:, 0]
-    expected = (maps.sum((1, 2)) - change).abs().mean() / change.abs().mean()
+    expected = (maps.sum((1, 2)) - change).abs().mean().detach() / change.abs().mean().detach()
     noted = explainer.notes(model, images, targets, context, maps)["completeness_error"]
     assert noted == pytest.approx(float(expected), rel=1e-3)
     many = IntegratedGradients(steps=128)

@@ -47,6 +47,16 @@ def check_model(model: nn.Module, in_channels: int, image_size: int) -> None:
     if logits.dim() != 2 or len(logits) != 2:
         raise ValidationError(f"the model returns {tuple(logits.shape)} for two images", "it returns logits [B,K]")
     watch.raise_first()
+    _check_order(model, watch.used)
+
+
+def _check_order(model: nn.Module, used: list[str]) -> None:
+    """Relevance rules treat the first layer apart: it must be the first one defined, too."""
+    kinds = (nn.Conv1d, nn.Conv2d, nn.Linear)
+    defined = [name for name, module in model.named_modules() if isinstance(module, kinds) and name in used]
+    computing = [name for name in used if name in defined]
+    if computing and computing[0] != defined[0]:
+        raise ValidationError(f"{defined[0]} is defined before {computing[0]}, which computes first", "swap the two")
 
 
 def _check_names(model: nn.Module) -> None:
@@ -89,6 +99,11 @@ class _Watch(TorchFunctionMode):
             if name in IN_PLACE_OPERATORS or (name.endswith("_") and not name.startswith("_")):
                 self.faults.append(f"{path or 'the model'} changes a tensor in place ({name})")
         return func(*args, **(kwargs or {}))
+
+    @property
+    def used(self) -> list[str]:
+        """The submodules that were called, in the order in which they finished."""
+        return list(self._uses)
 
     def close(self) -> None:
         """Take all hooks off."""

@@ -77,6 +77,8 @@ def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Ten
     """(f(x) - f(x0)) / (x - x0), and f'(x) where x is x0."""
     difference = inputs - seen.input
     near = difference.abs() < NEAR
+    if not bool(near.any()):
+        return (output - seen.output) / difference
     derivative = _pulled_back(module, inputs, torch.ones_like(output))
     return torch.where(near, derivative, (output - seen.output) / difference.masked_fill(near, 1.0))
 

@@ -6,13 +6,13 @@ over superpixels take a grid of `cells` x `cells`. Methods that draw do so image
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xraybench.errors import UsageError
+from xraybench.registry import near
 from xraybench.spec import Context, Needs
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ class Captum:
     def __post_init__(self) -> None:
         if self.method in NOT_OFFERED:
             raise UsageError(f"captum:{self.method} is not offered", NOT_OFFERED[self.method])
-        check_name("an attribution of captum", self.method, METHODS)
+        method = near(self.method, METHODS, "attribution of captum")
         for name, _ in self.parameters:
-            check_name(f"a parameter of captum:{self.method}", name, METHODS[self.method].defaults)
+            near(name, method.defaults, f"parameter of captum:{self.method}")
 
     @property
     def signed(self) -> bool:
@@ -108,11 +108,3 @@ class Captum:
         from xraybench.explainers._captum import attributed
 
         return attributed(self.method, self.settings, METHODS[self.method].draws, model, images, targets, context)
-
-
-def check_name(what: str, name: str, known: Mapping[str, Any]) -> None:
-    """UsageError with the nearest of the known names where `name` is none of them."""
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
-        raise UsageError(f"{name!r} is not {what}", hint)

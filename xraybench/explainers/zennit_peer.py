@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xraybench.errors import UsageError
-from xraybench.explainers.captum_peer import check_name
+from xraybench.registry import near
 from xraybench.spec import Context, Needs
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class Zennit:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        check_name("a composite of zennit", self.composite, COMPOSITES)
+        known = near(self.composite, COMPOSITES, "composite of zennit")
         for name, value in self.parameters:
-            check_name(f"a parameter of zennit:{self.composite}", name, COMPOSITES[self.composite])
+            near(name, known, f"parameter of zennit:{self.composite}")
             if name == "bn" and value not in ("canonised", "pass"):
                 raise UsageError(f"bn={value!r} is no treatment of BatchNorm", "it is canonised or pass")
 
