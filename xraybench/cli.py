@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,6 +47,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors become one message, a hint and an exit code by kind."""
+    warnings.showwarning = _show_warning
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except XraybenchError as error:
@@ -60,6 +62,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _show_warning(message: Warning | str, *where: Any) -> None:
+    click.echo(f"xraybench: warning: {message}", err=True)
 
 
 def _fail(message: str, code: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xraybench import registry
+from xraybench.errors import PluginError
 from xraybench.identity import digest
 from xraybench.registry import Call
 from xraybench.results import MetricInfo
@@ -142,15 +144,26 @@ def comparability_key(task: Task, preset: str, data_digest: str, n_explained: in
 
 
 def expand(kind: str, asked: Sequence[str]) -> list[Call]:
-    """The calls behind names, comma lists and "all", without repeats, in the registry's order for "all"."""
+    """The calls behind names and "all", without repeats, in the registry's order for "all"."""
     calls: dict[str, Call] = {}
     for text in asked:
-        for call in (
-            [Call(name, {}) for name in registry.entries(kind)] if text == "all" else [registry.parse_call(text)]
-        ):
+        for call in _all(kind) if text == "all" else [registry.parse_call(text)]:
             registry.find(kind, call.name)
             calls[str(call)] = call
     return list(calls.values())
+
+
+def _all(kind: str) -> list[Call]:
+    """Every name of a kind; a plug-in that does not load is left out with a warning."""
+    calls = []
+    for entry in registry.entries(kind).values():
+        try:
+            if entry.origin != "built-in":
+                registry.load(entry)
+            calls.append(Call(entry.name, {}))
+        except PluginError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+    return calls
 
 
 def with_settings(call: Call, settings: Mapping[str, Mapping[str, Any]]) -> Call:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import nn
 
-WIDTHS = (24, 48, 96, 96)
-STRIDES = (2, 2, 2, 1)
+WIDTHS = (16, 16, 32, 64, 96, 96)
+STRIDES = (2, 1, 2, 1, 2, 1)
 
 
 class SmallCnn(nn.Sequential):
     """Blocks of conv, BatchNorm, ReLU; global average pooling; one linear layer. [B,C,H,W] -> logits [B,K]."""
 
-    cam_layer: str | None = "block4"
-    layers: tuple[str, ...] = ("block1", "block2", "block3", "block4", "head")
+    cam_layer: str | None = "block6"
+    layers: tuple[str, ...] = ("block1", "block2", "block3", "block4", "block5", "block6", "head")
 
     def __init__(self, num_outputs: int, in_channels: int) -> None:
         super().__init__()

@@ -1,0 +1,54 @@
+"""What the documents say is so: commands run, tables are the registry's, links lead somewhere."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xraybench.reference_page import page
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> list[str]:
+    """The lines of the README's shell blocks that call xraybench by itself."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("xraybench ")]
+
+
+def test_the_main_command_is_the_one_that_the_tests_run():
+    assert "python3 -m pip install uv && python3 -m uv run xraybench run --task wrist --explainer all" in README
+    assert "python3 -m pip install uv && python3 -m uv run pytest" in README
+
+
+def test_the_readmes_commands_run(tmp_path):
+    assert len(commands()) >= 6
+    for line in commands():
+        words = shlex.split(line)[1:]
+        done = subprocess.run(
+            [sys.executable, "-m", "xraybench", *words], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_the_explainer_of_the_readme_is_the_one_of_the_plug_in_package():
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    package = (ROOT / "tests/plugin_package/xraybench_example/__init__.py").read_text()
+    assert code.partition("@explainer")[2].strip() in package
+    assert len(code.strip().splitlines()) <= 15
+
+
+def test_the_reference_page_is_what_the_registry_gives():
+    remake = "python -m xraybench.reference_page > docs/reference.md"
+    assert (ROOT / "docs/reference.md").read_text() == page(), f"remake it: {remake}"
+
+
+@pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("*/*.md")), ids=lambda path: path.name)
+def test_links_lead_to_files_that_exist(document):
+    for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), f"{document.name}: {target}"

@@ -1,0 +1,73 @@
+"""docs/reference.md: the tables of what there is, made from the registry.
+
+Remake it with `python -m xraybench.reference_page > docs/reference.md`; a test holds the page against this.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+from xraybench import registry
+
+INTRODUCTION = """# What there is
+
+Made from the registry by `python -m xraybench.reference_page`. Costs are image-forwards per image at 64 pixels with
+default parameters; a backward counts 2. Presets set other parameters: see the task files.
+"""
+
+
+def page() -> str:
+    """The whole page, built-ins only."""
+    return "\n".join([INTRODUCTION, *_explainers(), *_references(), *_metrics(), *_plain("models"), *_plain("sources")])
+
+
+def _built_in(kind: str) -> list[tuple[str, Any]]:
+    found = registry.entries(kind).values()
+    return [(entry.name, registry.load(entry)) for entry in found if entry.origin == "built-in"]
+
+
+def _explainers() -> list[str]:
+    rows = []
+    for name, made in _built_in("explainers"):
+        signed = "signed" if made.signed else "unsigned"
+        rows.append([f"`{name}`", made.family, signed, str(made().cost(64)), _parameters(made()), _summary(made)])
+    return _table("Explainers", ["name", "family", "maps", "cost", "parameters", "what"], rows)
+
+
+def _references() -> list[str]:
+    rows = [[f"`{name}`", made.role, _parameters(made()), _summary(made)] for name, made in _built_in("references")]
+    return _table("Reference maps", ["name", "role", "parameters", "what"], rows)
+
+
+def _metrics() -> list[str]:
+    rows = []
+    for name, made in _built_in("metrics"):
+        metric = made()
+        better = {True: "higher", False: "lower", None: "descriptive"}[metric.higher_is_better]
+        rows.append([f"`{name}`", metric.family, better, _parameters(metric), _summary(made), metric.reference])
+    return _table("Metrics", ["name", "family", "better", "parameters", "what", "source"], rows)
+
+
+def _plain(kind: str) -> list[str]:
+    rows = [[f"`{name}`", _summary(made)] for name, made in _built_in(kind)]
+    return _table(kind.capitalize(), ["name", "what"], rows)
+
+
+def _parameters(built: Any) -> str:
+    return ", ".join(f"{key}={value}" for key, value in registry.parameters_of(built).items()) or "-"
+
+
+def _summary(made: Any) -> str:
+    """The first paragraph of the docstring, on one line."""
+    return " ".join((inspect.getdoc(made) or "").split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def _table(title: str, header: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+    return [f"## {title}", "", *lines, ""]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
