@@ -32,6 +32,7 @@ def few():
     return load(1500, 500)
 
 
+@pytest.mark.filterwarnings("ignore:lbfgs failed")
 @pytest.mark.parametrize("crop", [0, SIZE // 4])
 def test_logistic_regression_on_pixels_fails(few, crop):
     _, table, images = few

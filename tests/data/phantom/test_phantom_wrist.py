@@ -49,8 +49,8 @@ def test_images_are_256_levels_of_float32(some):
 
 def test_size_changes_sampling_only():
     small, large = (Wrist(draw(ALL, "test", 0), size) for size in (112, 448))
-    coarse = large.image().reshape(112, 4, 112, 4).mean((1, 3))
-    assert np.corrcoef(small.image().ravel(), coarse.ravel())[0, 1] > 0.98
+    coarse, shown = large.image().reshape(112, 4, 112, 4).mean((1, 3)), ~small.regions()["frame"]
+    assert np.corrcoef(small.image()[shown], coarse[shown])[0, 1] > 0.99
     assert small.posed[0].pitch == pytest.approx(4 * large.posed[0].pitch)
 
 

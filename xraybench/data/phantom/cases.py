@@ -98,5 +98,5 @@ def draw(population: Population, split: str, number: int) -> Case:
         left=u[5] < 0.5,
         site="A" if u[6] < 0.6 else "B",
         legend=u[7] < legend,
-        groove=u[8] < 0.45,
+        groove=u[8] < 0.35,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xraybench.data.phantom.cases import Case, Population, draw
+from xraybench.data.phantom.findings import Groove
 from xraybench.data.phantom.shapes import Array
 from xraybench.data.phantom.wrist import Wrist
 
@@ -33,6 +34,12 @@ def _normal(low: float, high: float, site: str, groove: bool = False, legend: bo
     )
 
 
+def _deep_groove(case: Case) -> bool:
+    """A normal wrist whose groove is easily seen."""
+    groove = Wrist(case, SIZE).grooves.get("radius")
+    return _normal(12, 18, "A", groove=True)(case) and isinstance(groove, Groove) and groove.loss * groove.width > 0.5
+
+
 ROWS: tuple[tuple[tuple[str, Pick], ...], ...] = (
     (
         ("normal, 5 years", _normal(4, 6, "A")),
@@ -49,7 +56,7 @@ ROWS: tuple[tuple[tuple[str, Pick], ...], ...] = (
     (
         ("moderate, radius", _grade("moderate", "radius", 11, 15)),
         ("hairline, radius", _grade("hairline", "radius", 12, 19)),
-        ("look-alike: vessel groove", _normal(13, 19, "A", groove=True)),
+        ("look-alike: vessel groove in the radius", _deep_groove),
         ("look-alike: growth plate, 7 years", _normal(6.5, 8, "A", legend=True)),
     ),
 )

@@ -98,9 +98,9 @@ def fracture(
     """A fracture of a grade at a point of a bone's axis; room: length of the far fragment, mm."""
     jag = tuple((rng.uniform(0.15, 0.5), rng.uniform(3, 9), rng.uniform(0, 2 * np.pi)) for _ in range(2))
     slant, side = rng.uniform(-0.4, 0.4), int(rng.choice((-1, 1)))
-    shift = side * half_width * rng.uniform(0.4, 0.75)
+    shift = side * half_width * rng.uniform(0.45, 0.8)
     draws = rng.uniform(size=3)
-    size = {"displaced": (2.2, 3.8), "moderate": (2.0, 3.2), "hairline": (1.1, 1.7)}[grade]
+    size = {"displaced": (2.4, 4.0), "moderate": (2.2, 3.4), "hairline": (1.2, 1.8)}[grade]
     loss = {"displaced": (0.85, 1.0), "moderate": (0.85, 1.0), "hairline": (0.5, 0.75)}[grade]
     across = {"displaced": (3.0, 3.0), "moderate": (3.0, 3.0), "hairline": (1.0, 1.6)}[grade]
     gap, lost, reach = (low + (high - low) * u for (low, high), u in zip((size, loss, across), draws, strict=True))

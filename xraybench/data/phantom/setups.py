@@ -32,14 +32,14 @@ def build(case: Case) -> Build:
 def pose(case: Case, size: int, scale: float) -> tuple[View, Field]:
     """Where the wrist lies in the collimated field, and the field on the film; scale: of the person."""
     rng = case.generator("pose")
-    height, width = rng.uniform(66, 92) * scale, rng.uniform(62, 78) * scale
-    top = rng.uniform(42, 52) * scale
-    aside = rng.uniform(-6, 6) * scale
+    height, width = rng.uniform(66, 90) * scale, rng.uniform(60, 74) * scale
+    top = rng.uniform(40, 50) * scale
+    aside = rng.uniform(-7, 7) * scale
     tilt = radians(rng.normal(0, 3) if rng.uniform() < 0.85 else rng.uniform(-16, 16))
     turn = radians(rng.uniform(-12, 12))
     side = max(hypot(width * cos(tilt), height * sin(tilt)), abs(width * cos(tilt)) + abs(height * sin(tilt)))
     side = max(side, abs(width * sin(tilt)) + abs(height * cos(tilt))) * rng.uniform(0.98, 1.06)
-    shift = rng.uniform(-0.035, 0.035, 2) * side
+    shift = rng.uniform(-0.04, 0.04, 2) * side
     site = {"A": (1.1, 1.3), "B": (0.35, 0.8)}[case.site]
     field = Field((float(shift[0]), float(shift[1])), (width / 2, height / 2), tilt, *site)
     mirror, angle = not case.left, tilt + turn
@@ -59,7 +59,7 @@ def exposure(case: Case, scale: float) -> Exposure:
     )
     dose, scatter, blur, low, high, gamma = {
         "A": (60_000, 0.10, 0.12, -0.2, 1.75, 1.05),
-        "B": (20_000, 0.18, 0.20, -0.1, 1.6, 1.15),
+        "B": (40_000, 0.18, 0.20, -0.1, 1.6, 1.15),
     }[case.site]
     stretch *= 0.3 + 0.7 * scale
     window = (low + shift, low + shift + (high - low) * float(stretch))

@@ -87,7 +87,7 @@ class Shaft:
     @cached_property
     def box(self) -> tuple[float, float, float, float]:
         """See `Shape`: room on both sides for a fragment's shift."""
-        half = 1.8 * max(width for _, width in self.widths) + 1.5
+        half = 1.9 * max(width for _, width in self.widths) + 1.5
         return -half, self.widths[0][0] - 2, half, self.widths[-1][0] + 2
 
     def axis(self, y: float) -> tuple[float, float]:

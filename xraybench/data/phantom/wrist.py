@@ -90,7 +90,7 @@ class Wrist:
         rng = self.case.generator("groove")
         bone = self.bones[0 if rng.uniform() < 0.6 else 1]
         assert isinstance(bone.shape, Shaft)
-        place = rng.uniform(-42, -12)
+        place = self._shown(bone, SPANS[bone.name], rng)
         at, half_width = bone.shape.axis(place)
         return {bone.name: findings.groove((at, place), half_width, rng)}
 

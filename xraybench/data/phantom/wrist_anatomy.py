@@ -94,7 +94,7 @@ class Build:
     @property
     def plate(self) -> float:
         """Width of the growth plate in table mm; 0 when closed."""
-        return 0.0 if self.age >= closure(self.male) else 0.7 + 1.1 * max(0.0, (13 - self.age) / 10)
+        return 0.0 if self.age >= closure(self.male) else 0.6 + 0.9 * max(0.0, (13 - self.age) / 10)
 
 
 def growth(age: float, male: bool) -> float:
@@ -127,8 +127,8 @@ def _forearm(build: Build) -> list[Bone]:
     radius = Shaft(RADIUS_WIDTHS, top=_raised(RADIUS_PLATE, -gap), bow=RADIUS_BOW)
     ulna = Shaft(ULNA_WIDTHS, top=_raised(ULNA_PLATE, -gap))
     return [
-        Bone(name="radius", shape=radius, angle=RADIUS_LEAN, shaft=5.9, cortex=(1.9, 0.6), fill=(0.07, 0.27)),
-        Bone(name="ulna", shape=ulna, at=ULNA_AT, angle=ULNA_LEAN, shaft=5.0, cortex=(1.8, 0.6), fill=(0.07, 0.27)),
+        Bone(name="radius", shape=radius, angle=RADIUS_LEAN, shaft=5.9, cortex=(1.9, 0.6), fill=(0.07, 0.30)),
+        Bone(name="ulna", shape=ulna, at=ULNA_AT, angle=ULNA_LEAN, shaft=5.0, cortex=(1.8, 0.6), fill=(0.07, 0.30)),
     ]
 
 
