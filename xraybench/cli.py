@@ -47,7 +47,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors become one message, a hint and an exit code by kind."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except XraybenchError as error:

@@ -143,7 +143,7 @@ class Bench:
         """An untrained model of the job's architecture."""
         builder = registry.load(registry.find("models", job.entry.architecture))
         model: nn.Module = builder(self.place.task.num_outputs, 1, self.image_size)
-        return model.to(self.device, memory_format=torch.channels_last)  # 1.3 to 2.4 times as fast on a CPU
+        return model.to(self.device).to(memory_format=torch.channels_last)  # 1.3 to 2.4 times as fast on a CPU
 
     def model(self, job: ModelJob) -> nn.Module:
         """The trained model, in evaluation mode, without gradients on its parameters."""

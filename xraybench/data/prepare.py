@@ -112,12 +112,14 @@ def prepare(
         return Prepared(folder)
     index = source.index().reset_index(drop=True)
     check_split(index)
-    chosen = choose_explained(index, explained(index), count)
+    eligible = explained(index)
+    chosen = choose_explained(index, eligible, count)
     if chosen.empty:
         raise DataError("no test image can be explained", "the test split holds no image of the kind the task explains")
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = index.to_dict("records")  # type: ignore[assignment]
-    jobs = [_Job(source, part, image_size, set(chosen.index)) for part in _chunks(rows)]
+    masked = _with_training_mask(source, index, eligible)
+    jobs = [_Job(source, part, image_size, set(chosen.index), masked) for part in _chunks(rows)]
     pixels, masks, mask_sum, masked = _collect(jobs, len(rows), image_size, workers, progress)
     train = pixels[(index["split"] == "train").to_numpy()].astype(np.float64) / SCALE
     with replacing(folder / "images.npy") as path, path.open("wb") as file:
@@ -142,6 +144,12 @@ class _Job:
     rows: Sequence[tuple[int, Mapping[str, Any]]]
     image_size: int
     chosen: set[int]
+    masked: set[int]
+
+
+def _with_training_mask(source: Source, index: pd.DataFrame, positive: pd.Series) -> set[int]:
+    """The training images whose finding masks make the mean mask."""
+    return set(index.index[(index["split"] == "train") & positive]) if "finding" in source.offers else set()
 
 
 def _chunks(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[tuple[int, Mapping[str, Any]]]]:
@@ -156,7 +164,7 @@ def _decode(job: _Job) -> list[tuple[int, Decoded]]:
 def _decode_row(job: _Job, number: int, row: Mapping[str, Any]) -> Decoded:
     """Masks only where somebody needs them: of explained images, and of training images with a finding."""
     pixels = np.round(fit(job.source.image(row), job.image_size) * SCALE).astype(np.uint16)
-    if number not in job.chosen and row["split"] != "train":
+    if number not in job.chosen and number not in job.masked:
         return Decoded(pixels, {})
     regions = {name: fit_mask(mask, job.image_size) for name, mask in job.source.regions(row).items()}
     if number not in job.chosen:
