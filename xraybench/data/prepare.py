@@ -118,8 +118,8 @@ def prepare(
         raise DataError("no test image can be explained", "the test split holds no image of the kind the task explains")
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = index.to_dict("records")  # type: ignore[assignment]
-    masked = _with_training_mask(source, index, eligible)
-    jobs = [_Job(source, part, image_size, set(chosen.index), masked) for part in _chunks(rows)]
+    annotated = _with_training_mask(source, index, eligible)
+    jobs = [_Job(source, part, image_size, set(chosen.index), annotated) for part in _chunks(rows)]
     pixels, masks, mask_sum, masked = _collect(jobs, len(rows), image_size, workers, progress)
     train = pixels[(index["split"] == "train").to_numpy()].astype(np.float64) / SCALE
     with replacing(folder / "images.npy") as path, path.open("wb") as file:
@@ -144,7 +144,7 @@ class _Job:
     rows: Sequence[tuple[int, Mapping[str, Any]]]
     image_size: int
     chosen: set[int]
-    masked: set[int]
+    annotated: set[int]
 
 
 def _with_training_mask(source: Source, index: pd.DataFrame, positive: pd.Series) -> set[int]:
@@ -164,7 +164,7 @@ def _decode(job: _Job) -> list[tuple[int, Decoded]]:
 def _decode_row(job: _Job, number: int, row: Mapping[str, Any]) -> Decoded:
     """Masks only where somebody needs them: of explained images, and of training images with a finding."""
     pixels = np.round(fit(job.source.image(row), job.image_size) * SCALE).astype(np.uint16)
-    if number not in job.chosen and number not in job.masked:
+    if number not in job.chosen and number not in job.annotated:
         return Decoded(pixels, {})
     regions = {name: fit_mask(mask, job.image_size) for name, mask in job.source.regions(row).items()}
     if number not in job.chosen:
