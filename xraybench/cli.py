@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
 FINISHED_WITH_FAILURES = 3
+WIDTH = 120  # characters a line, where a board goes into a file or a pipe
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 OUT = click.option(
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of all runs."
@@ -197,7 +198,8 @@ def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
     if as_json:
         click.echo(to_json(board))
     else:
-        show(board, Console())
+        terminal = Console()
+        show(board, terminal if terminal.is_terminal else Console(width=WIDTH))
     if build:
         from xraybench.leaderboard.pages import build_pages
 

@@ -95,9 +95,11 @@ class Reference(Protocol):
     """(images [B,C,H,W], masks [B,H,W] bool, mean_training_mask [H,W] float32, seeds [B]) -> maps [B,H,W] float32.
 
     A map that no model made, on every board to say what a score is worth. It may see the masks; explainers never do.
+    `needs_masks`: it says nothing where the data have none, and is skipped there.
     """
 
     role: Role
+    needs_masks: bool
     version: int
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor: ...

@@ -37,10 +37,11 @@ from xraybench.results import (
     write_record,
     write_scores,
 )
-from xraybench.scoring import score, why_not
+from xraybench.scoring import REASONS, score, why_not
 from xraybench.spec import Cost, Evidence, Explainer, Metric, Notes, ReExplaining, Reference, Twins
 
 Report = Callable[[str, int, int], None]
+Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Maps:
 
     maps: Tensor
     spent: Spent
-    notes: dict[str, float | None]
+    notes: Figures
     seconds: float
     digest: str
 
@@ -102,7 +103,13 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
     built: Explainer | Reference = registry.build(job.kind, job.call)
     again = ExplainAgain(built, model, desk.targets(model), desk.context) if isinstance(built, Explainer) else None
     kept = _kept(folder, weights, desk)
-    made = kept[0] if kept else _make(desk, built, again, folder)
+    if kept:
+        made = kept[0]
+    elif again:
+        made = _keep(folder, *_explained(again, desk.explained_images))
+    else:
+        assert not isinstance(built, Explainer)
+        made = _keep(folder, *_drawn(desk, built))
     evidence = _evidence(desk, model, again, made)
     cost = built.cost(desk.image_size) if isinstance(built, Explainer) else 0
     done = dict(kept[1].scores) if kept else {}
@@ -127,29 +134,33 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
     )
 
 
-def _make(desk: Bench, built: Explainer | Reference, again: ExplainAgain | None, folder: Path) -> Maps:
-    """Explain the images, or draw the reference maps, and keep the maps."""
-    images: Tensor = desk.explained_images
-    notes: dict[str, float | None] = {}
-    if again is not None:
-        maps, cost = explain(again, images)
-        if isinstance(built, Notes):
-            notes = {**built.notes(again.model, images, again.targets, again.context, maps)}
-    else:
-        masks = desk.regions.get("finding", torch.zeros(maps_shape(images), dtype=torch.bool, device=images.device))
-        maps = checked(built(images, masks, desk.mean_training_mask, desk.seeds), images)  # type: ignore[arg-type]
-        cost = Cost(0, 0, 0, 0)
+def _explained(again: ExplainAgain, images: Tensor) -> tuple[Tensor, Cost, Figures]:
+    """Maps by an explainer, what they cost, and what it notes of them."""
+    maps, cost = explain(again, images)
+    if not isinstance(again.explainer, Notes):
+        return maps, cost, {}
+    return maps, cost, {**again.explainer.notes(again.model, images, again.targets, again.context, maps)}
+
+
+def _drawn(desk: Bench, reference: Reference) -> tuple[Tensor, Cost, Figures]:
+    """Maps that no model made."""
+    images = desk.explained_images
+    if reference.needs_masks and "finding" not in desk.regions:
+        raise NotApplicableError(REASONS["finding"])
+    shape = (len(images), *images.shape[-2:])
+    masks = desk.regions.get("finding", torch.zeros(shape, dtype=torch.bool, device=images.device))
+    maps = reference(images, masks, desk.mean_training_mask, desk.seeds)
+    return checked(maps, images), Cost(0, 0, 0, 0), {}
+
+
+def _keep(folder: Path, maps: Tensor, cost: Cost, notes: Figures) -> Maps:
+    """Write maps.npy, from which metrics asked for later are computed."""
     array = maps.cpu().numpy()
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "maps.npy") as path, path.open("wb") as file:
         np.save(file, array)
-    seconds = cost.milliseconds * len(images) / 1000
+    seconds = cost.milliseconds * len(maps) / 1000
     return Maps(maps, Spent(**dataclasses.asdict(cost)), notes, seconds, digest_bytes(array.tobytes()))
-
-
-def maps_shape(images: Tensor) -> tuple[int, int, int]:
-    """[B,H,W] of images [B,C,H,W]."""
-    return len(images), images.shape[-2], images.shape[-1]
 
 
 def _kept(folder: Path, weights: str, desk: Bench) -> tuple[Maps, CellRecord] | None:

@@ -16,6 +16,7 @@ class Oracle:
     """The true mask, 1 inside and 0 outside."""
 
     role: ClassVar[Role] = "ceiling"
+    needs_masks: ClassVar[bool] = True
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ class Random:
     """Uniform noise in [0, 1), drawn from each image's seed."""
 
     role: ClassVar[Role] = "control"
+    needs_masks: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -32,6 +33,7 @@ class CentreGaussian:
 
     sigma: float = 0.25
     role: ClassVar[Role] = "control"
+    needs_masks: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -48,6 +50,7 @@ class Sobel:
     """Edge strength of the grey image: the length of Sobel's gradient, borders repeated."""
 
     role: ClassVar[Role] = "control"
+    needs_masks: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -65,6 +68,7 @@ class Image:
     """The radiograph's own intensity, channels averaged."""
 
     role: ClassVar[Role] = "control"
+    needs_masks: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -76,6 +80,7 @@ class MeanMask:
     """Where findings lie in the training images: the mean of their masks, the same for every image."""
 
     role: ClassVar[Role] = "control"
+    needs_masks: ClassVar[bool] = True
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -87,6 +92,7 @@ class Blank:
     """Zero everywhere: says nothing, and must not score for it."""
 
     role: ClassVar[Role] = "control"
+    needs_masks: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
