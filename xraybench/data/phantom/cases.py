@@ -16,7 +16,7 @@ from xraybench.identity import seed_of
 
 SPLITS = ("train", "validation", "test")
 BONES = ("radius", "ulna", "metacarpal 2", "metacarpal 3", "metacarpal 4", "metacarpal 5")
-BONE_SHARES = (0.62, 0.28, 0.025, 0.025, 0.025, 0.025)
+BONE_SHARES = (0.6, 0.36, 0.01, 0.01, 0.01, 0.01)
 GRADE_SHARES: Mapping[str, float] = MappingProxyType({"displaced": 0.4, "moderate": 0.35, "hairline": 0.25})
 LEGEND_SHARE = 0.6  # radiographs with a legend, where it does not depend on the label
 

@@ -32,11 +32,11 @@ def build(case: Case) -> Build:
 def pose(case: Case, size: int, scale: float) -> tuple[View, Field]:
     """Where the wrist lies in the collimated field, and the field on the film; scale: of the person."""
     rng = case.generator("pose")
-    height, width = rng.uniform(66, 90) * scale, rng.uniform(60, 74) * scale
-    top = rng.uniform(40, 50) * scale
-    aside = rng.uniform(-7, 7) * scale
+    height, width = rng.uniform(68, 97) * scale, rng.uniform(60, 74) * scale
+    top = rng.uniform(42, 52) * scale
+    aside = rng.uniform(-8, 8) * scale
     tilt = radians(rng.normal(0, 3) if rng.uniform() < 0.85 else rng.uniform(-16, 16))
-    turn = radians(rng.uniform(-12, 12))
+    turn = radians(rng.uniform(-14, 14))
     side = max(hypot(width * cos(tilt), height * sin(tilt)), abs(width * cos(tilt)) + abs(height * sin(tilt)))
     side = max(side, abs(width * sin(tilt)) + abs(height * cos(tilt))) * rng.uniform(0.98, 1.06)
     shift = rng.uniform(-0.04, 0.04, 2) * side
