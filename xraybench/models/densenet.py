@@ -123,4 +123,4 @@ def _evenly(names: list[str], most: int) -> tuple[str, ...]:
 
 def build_tiny(num_outputs: int, in_channels: int, image_size: int) -> nn.Module:
     """Two blocks of 6 and 7 layers with growth 8: 16 units, and a map of 8 x 8 under the head at 64 pixels."""
-    return DenseNet(num_outputs, in_channels, growth=8, blocks=(6, 7), stem=16)
+    return DenseNet(num_outputs, in_channels, growth=8, blocks=(6, 7), stem=32)
