@@ -47,7 +47,9 @@ def test_the_reference_page_is_what_the_registry_gives():
     assert (ROOT / "docs/reference.md").read_text() == page(), f"remake it: {remake}"
 
 
-@pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("*/*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("*/*.md")), ids=lambda path: path.name
+)
 def test_links_lead_to_files_that_exist(document):
     for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text()):
         if "://" not in target:

@@ -1,0 +1,68 @@
+"""Identity: the same request has the same cells, and whatever changes a result changes the cell."""
+
+import dataclasses
+
+import pytest
+
+from xraybench.errors import UsageError
+from xraybench.planning import Request, make_plan
+from xraybench.runner import open_source
+from xraybench.tasks import load_task
+
+REQUEST = Request(explainers=("gradient", "rise"), metrics=("srg", "relevance-mass"), models=("small-cnn",))
+
+
+def plan_of(request=REQUEST, **changes):
+    task = load_task("wrist").model_copy(update=changes)
+    return make_plan(task, open_source(task, request), request)
+
+
+def ids(plan):
+    return {cell.label: cell.id for cell in plan.cells}
+
+
+def test_a_plan_is_pure():
+    assert ids(plan_of()) == ids(plan_of())
+    assert plan_of().comparability_key == plan_of().comparability_key
+
+
+def test_metrics_are_not_part_of_a_cells_identity():
+    assert ids(plan_of()) == ids(plan_of(dataclasses.replace(REQUEST, metrics=("sparseness",))))
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"kind": "multi-class"}, {"labels": ["fracture", "grade"]}])
+def test_a_changed_task_is_another_cell(change):
+    assert not set(ids(plan_of()).values()) & set(ids(plan_of(**change)).values())
+
+
+def test_recipe_seed_and_parameters_make_other_cells():
+    task, before = load_task("wrist"), ids(plan_of())
+    (entry, *others) = task.models
+    longer = entry.model_copy(update={"stages": [entry.stages[0].model_copy(update={"epochs": 13})]})
+    assert not set(before.values()) & set(ids(plan_of(models=[longer, *others])).values())
+    assert not set(before.values()) & set(ids(plan_of(dataclasses.replace(REQUEST, seeds=(1,)))).values())
+    other = ids(plan_of(dataclasses.replace(REQUEST, explainers=("rise(masks=100)", "gradient"))))
+    assert other["gradient"] == before["gradient"]
+    assert other["rise(masks=100)"] not in before.values()
+
+
+def test_presets_settings_stand_behind_plain_names():
+    (cell,) = [cell for cell in plan_of().cells if cell.label == "rise"]
+    assert cell.parameters["masks"] == 200
+    same = ids(plan_of(dataclasses.replace(REQUEST, explainers=("rise(masks=200)",))))
+    assert same["rise(masks=200)"] == ids(plan_of())["rise"]
+
+
+def test_a_price_counts_shared_curves_once():
+    prices = {
+        metrics: sum(cell.image_forwards for cell in plan_of(dataclasses.replace(REQUEST, metrics=metrics)).cells)
+        for metrics in [("srg",), ("insertion-auc", "deletion-auc", "srg")]
+    }
+    assert len(set(prices.values())) == 1
+
+
+def test_unknown_models_and_presets_are_named():
+    with pytest.raises(UsageError, match="small-cnn"):
+        plan_of(dataclasses.replace(REQUEST, models=("small-cn",)))
+    with pytest.raises(UsageError, match="quick"):
+        plan_of(dataclasses.replace(REQUEST, preset="quik"))
