@@ -67,7 +67,7 @@ def network(width: int = 16) -> nn.Sequential:
 def train_network(images: torch.Tensor, labels: torch.Tensor, epochs: int) -> nn.Module:
     model, batches = network(), -(-len(images) // 64)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=epochs * batches, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=epochs * batches, pct_start=0.1)
     for _ in range(epochs):
         for batch in torch.randperm(len(images)).split(64):
             loss = nn.functional.binary_cross_entropy_with_logits(model(images[batch])[:, 0], labels[batch])
