@@ -115,8 +115,23 @@ class Wrist:
             pattern = 1 + np.float32(strength) * texture(view, kind, offset, size)
             layer *= pattern.repeat(self.factor, 0).repeat(self.factor, 1)
 
-    def image(self, broken: bool = True) -> Array:
-        """The radiograph, float32 [size,size] of k/255; without its fracture if not `broken`."""
+    def image(self) -> Array:
+        """The radiograph, float32 [size,size] of k/255."""
+        return self._image
+
+    def twin(self) -> Array | None:
+        """The same radiograph without its fracture; None for a normal wrist."""
+        return self._twin
+
+    @cached_property
+    def _image(self) -> Array:
+        return self._radiograph(broken=True)
+
+    @cached_property
+    def _twin(self) -> Array | None:
+        return self._radiograph(broken=False) if self.case.fracture else None
+
+    def _radiograph(self, broken: bool) -> Array:
         view, field = self.posed
         exposure = setups.exposure(self.case, self.build.size)
         tissue = self.tissue(broken)
@@ -133,10 +148,6 @@ class Wrist:
         counts = render.detected(render.binned(signal, self.factor), view.pitch, exposure, noise)
         shown = render.displayed(counts, exposure)
         return np.where(field.inside(*view.film) > 0, shown, np.float32(0))
-
-    def twin(self) -> Array | None:
-        """The same radiograph without its fracture; None for a normal wrist."""
-        return self.image(broken=False) if self.case.fracture else None
 
     def finding(self) -> np.ndarray:
         """What a reader would outline, bool [size,size]: all False for a normal wrist."""
@@ -160,9 +171,8 @@ class Wrist:
         """
         view, field = self.posed
         finding = self.finding()
-        difference = np.zeros_like(finding)
-        if self.case.fracture:
-            difference = np.abs(self.image() - self.image(broken=False)) > DIFFERENCE - 1e-4
+        twin = self.twin()
+        difference = np.zeros_like(finding) if twin is None else np.abs(self.image() - twin) > DIFFERENCE - 1e-4
         text = np.zeros_like(finding)
         if self.legend:
             text = self.legend.region(*field.local(*view.film), self.legend.stroke / 2 + view.pitch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -113,7 +114,13 @@ class PhantomWrist:
             known = False
         if not known:
             raise DataError(f"not a row of phantom-wrist: {dict(row)!r}", "pass a row of this source's index()")
-        return Wrist(draw(self.settings.population, split, int(number)), self.settings.size)
+        return _drawn(self.settings, split, int(number))
+
+
+@lru_cache(maxsize=1)
+def _drawn(settings: Settings, split: str, number: int) -> Wrist:
+    """A wrist is drawn once for its image, regions and twin."""
+    return Wrist(draw(settings.population, split, number), settings.size)
 
 
 def _row(case: Case) -> dict[str, Any]:
