@@ -16,9 +16,9 @@ def run(*arguments, cwd=None):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("run", "--help"), ("list", "explainers"), ("list", "metrics", "--json"), ("list", "tasks"), ("list", "plugins")],
+    [("--help",), ("run", "--help"), ("list", "explainers"), ("list", "metrics", "--json"), ("list", "tasks")],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_help_and_lists_import_nothing_heavy(arguments):
     code = (
         "import sys\nfrom xraybench.cli import cli\ncli.main(sys.argv[1:], standalone_mode=False)\n"

@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).parent / "plugin_package"
         ("rise", Call("rise", {})),
         ("rise(masks=500, p=0.25)", Call("rise", {"masks": 500, "p": 0.25})),
         ("lrp-epsilon-plus-flat(bn=canonised)", Call("lrp-epsilon-plus-flat", {"bn": "canonised"})),
-        ("captum:Occlusion(sliding_window_shapes=[1, 8, 8])", Call("captum:Occlusion", {"sliding_window_shapes": [1, 8, 8]})),
+        ("captum:Occlusion(strides=[1, 8, 8])", Call("captum:Occlusion", {"strides": [1, 8, 8]})),
         ('x(name="a b", on=true)', Call("x", {"name": "a b", "on": True})),
     ],
 )  # fmt: skip

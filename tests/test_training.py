@@ -37,7 +37,8 @@ def train(stage, binary=True):
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("binary", [True, False])
 def test_it_learns(optimizer, binary):
-    stage = Stage(epochs=12, batch_size=20, learning_rate=0.01, optimizer=optimizer, schedule="one-cycle")
+    rate = 0.1 if optimizer == "sgd" else 0.01
+    stage = Stage(epochs=12, batch_size=20, learning_rate=rate, optimizer=optimizer, schedule="one-cycle")
     model, history = train(stage, binary)
     assert history[-1]["train_loss"] < 0.6 * history[0]["train_loss"]
     assert not model.training
