@@ -246,6 +246,21 @@ def metric(
     return lambda function: FunctionMetric(function, family, higher_is_better, range, reference, needs, version, cost)
 
 
+@dataclass(frozen=True)
+class About:
+    """What a person must know of a data set before using it.
+
+    obtain: where to ask for it. official: counts as its publisher states them, by what is counted: "images",
+    "patients", "studies", "train images" (the split as the publisher names it), "fracture=1" (a label's value).
+    """
+
+    title: str
+    licence: str
+    citation: str
+    obtain: str
+    official: Mapping[str, int] = field(default_factory=dict)
+
+
 class Source(Protocol):
     """A data set, read as it is unpacked (or computed, for phantoms).
 
@@ -257,6 +272,7 @@ class Source(Protocol):
     """
 
     name: ClassVar[str]
+    about: ClassVar[About]
     phantom: ClassVar[bool]
     redistributable: ClassVar[bool]
     offers: ClassVar[frozenset[MetricNeeds]]

@@ -24,6 +24,20 @@ def read_radiograph(path: Path) -> np.ndarray:
         raise DataError(f"{path}: does not decode: {error}", "is it a whole PNG, JPEG, TIFF or DICOM file?") from error
 
 
+def read_shape(path: Path) -> tuple[int, int]:
+    """Height and width of a radiograph as stored, without decoding its pixels; DataError as `read_radiograph`."""
+    try:
+        if _is_dicom(path):
+            import pydicom
+
+            header = pydicom.dcmread(path, stop_before_pixels=True)
+            return int(header.Rows), int(header.Columns)
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except (OSError, AttributeError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: does not open: {error}", "is it a whole PNG, JPEG, TIFF or DICOM file?") from error
+
+
 def _is_dicom(path: Path) -> bool:
     if path.suffix.lower() in {".dcm", ".dicom"}:
         return True

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
 from xraybench.errors import DataError
 from xraybench.identity import digest, seed_of
 
 SPLITS = ("train", "validation", "test")
+EIGHTY_TEN_TEN = {"train": 0.8, "validation": 0.1, "test": 0.1}
+
+
+def cut_by_patient(
+    patients: pd.Series, strata: pd.Series, seed: int, shares: Mapping[str, float] = EIGHTY_TEN_TEN
+) -> pd.Series:
+    """A split for every image: each patient's images in one, each stratum of patients shared out alike.
+
+    A patient's stratum is the largest among its images'. Which patients go where depends on their ids and the seed
+    alone, not on the order of the rows. A split of which a stratum gives less than half a patient gets none of it.
+    """
+    strata_of = strata.fillna(-1).groupby(patients, sort=False).max()
+    table = pd.DataFrame({"stratum": strata_of})
+    table["draw"] = [seed_of("split", seed, patient) for patient in table.index]
+    table = table.sort_values(["stratum", "draw"])
+    groups = table.groupby("stratum")
+    place = (groups.cumcount() + 0.5) / groups["draw"].transform("size")
+    bounds = np.cumsum(list(shares.values())) / sum(shares.values())
+    names = np.array(list(shares))
+    table["split"] = names[np.minimum(np.searchsorted(bounds, place, side="right"), len(names) - 1)]
+    return patients.map(table["split"])
+
+
+def cap(index: pd.DataFrame, split: str, count: int | None) -> pd.DataFrame:
+    """At most `count` images of a split, whole patients first; fewer are a subset of more. Row order is kept."""
+    mine = index[index["split"] == split]
+    if count is None or len(mine) <= count:
+        return index
+    draw = {patient: seed_of("cap", patient) for patient in mine["patient_id"].unique()}
+    kept = mine.assign(_draw=mine["patient_id"].map(draw)).sort_values(["_draw", "image_id"]).head(count)
+    return index[(index["split"] != split) | index.index.isin(kept.index)]
 
 
 def check_split(index: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from xraybench.data.sources._digit_table import digit_table
 from xraybench.errors import DataError, UsageError
-from xraybench.spec import MetricNeeds
+from xraybench.spec import About, MetricNeeds
 
 
 @cache
@@ -32,6 +32,13 @@ class Digits:
     """The bundled digits, cut 60/15/25 by a fixed draw; each image counts as its own patient."""
 
     name: ClassVar[str] = "digits"
+    about: ClassVar[About] = About(
+        title="scikit-learn's digits",
+        licence="CC BY 4.0",
+        citation="Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI (1998): its test set",
+        obtain="part of scikit-learn",
+        official={"images": 1797},
+    )
     phantom: ClassVar[bool] = False
     offers: ClassVar[frozenset[MetricNeeds]] = frozenset()
     redistributable: ClassVar[bool] = True

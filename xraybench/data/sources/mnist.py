@@ -15,7 +15,7 @@ import pandas as pd
 
 from xraybench.data.sources._digit_table import digit_table
 from xraybench.errors import DataError, UsageError
-from xraybench.spec import MetricNeeds
+from xraybench.spec import About, MetricNeeds
 
 MD5 = {  # of the decompressed files
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -35,6 +35,13 @@ class Mnist:
     validation: int = VALIDATION
     test: int = 10000
     name: ClassVar[str] = "mnist"
+    about: ClassVar[About] = About(
+        title="MNIST",
+        licence="CC BY-SA 3.0",
+        citation="LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition (1998)",
+        obtain="the four IDX files of the official distribution",
+        official={"images": 70000, "train images": 60000, "test images": 10000},
+    )
     phantom: ClassVar[bool] = False
     offers: ClassVar[frozenset[MetricNeeds]] = frozenset()
     redistributable: ClassVar[bool] = False

@@ -16,7 +16,7 @@ from xraybench.data.phantom.cases import GRADE_SHARES, SPLITS, Case, Population,
 from xraybench.data.phantom.findings import GRADES
 from xraybench.data.phantom.wrist import PHANTOM_VERSION, Wrist
 from xraybench.errors import DataError, UsageError
-from xraybench.spec import MetricNeeds
+from xraybench.spec import About, MetricNeeds
 
 SMALLEST, LARGEST = 64, 512
 
@@ -78,6 +78,12 @@ class PhantomWrist:
     """Wrist phantoms, one patient with one study of one PA image each."""
 
     name: ClassVar[str] = "phantom-wrist"
+    about: ClassVar[About] = About(
+        title="Wrist phantoms",
+        licence="Apache-2.0, as xraybench",
+        citation="computed by xraybench; no patients",
+        obtain="computed where it is used",
+    )
     phantom: ClassVar[bool] = True
     redistributable: ClassVar[bool] = True
     offers: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding", "twins"})

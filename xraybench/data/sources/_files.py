@@ -1,0 +1,73 @@
+"""Reading what lies in a data set's folder: paths that stay inside it, tables with the columns they should have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xraybench.errors import DataError
+from xraybench.identity import digest, digest_file
+
+
+def need(root: Path, *names: str, obtain: str) -> Path:
+    """`root/names[0]/names[1]/...`; DataError, saying where to obtain the data, where it is not there."""
+    path = root.joinpath(*names)
+    if not path.exists():
+        raise DataError(f"{path}: missing", f"pass the folder as the download unpacks to it; to obtain it: {obtain}")
+    return path
+
+
+def inside(root: Path, name: str) -> Path:
+    """`root/name` for a relative name from a table; DataError where it leads out of the root (.., absolute, a link)."""
+    parts = PurePosixPath(str(name).replace("\\", "/"))
+    path = root / parts
+    if parts.is_absolute() or ".." in parts.parts or not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"{root}: the path {name!r} leads out of the folder", "tables may name files inside it only")
+    return path
+
+
+def read_table(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFrame:
+    """A CSV file that must hold these columns; options are pandas.read_csv's. DataError names file and column."""
+    try:
+        table: pd.DataFrame = pd.read_csv(path, **options)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}", "check the path and its permissions") from error
+    except (ValueError, pd.errors.ParserError) as error:  # UnicodeDecodeError and EmptyDataError are ValueErrors
+        raise DataError(
+            f"{path}: is not the table it should be: {error}", "take the official file, unchanged"
+        ) from error
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise DataError(
+            f"{path}: has no column {missing[0]!r}; it has: {', '.join(map(str, table.columns))}",
+            "take the official file, unchanged",
+        )
+    return table
+
+
+def sizes(root: Path, paths: Iterable[str]) -> NDArray[np.int64]:
+    """Bytes of each file below root, -1 where it is not there."""
+    return np.array([_size(os.path.join(root, path)) for path in paths], np.int64)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def manifest(root: Path, tables: Iterable[Path], paths: Sequence[str]) -> str:
+    """Digest of a data set: the bytes of its tables, the names and sizes of its files (not their pixels)."""
+    return digest(
+        {
+            "tables": {path.relative_to(root).as_posix(): digest_file(path) for path in sorted(tables)},
+            "files": sorted(zip(paths, sizes(root, paths).tolist(), strict=True)),
+        }
+    )
