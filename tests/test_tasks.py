@@ -44,5 +44,5 @@ def test_an_unknown_task_gets_the_near_one():
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(TaskFileError, match="nowhere.toml"):
+    with pytest.raises(TaskFileError, match=r"nowhere\.toml"):
         load_task(str(tmp_path / "nowhere.toml"))

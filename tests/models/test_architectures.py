@@ -25,7 +25,7 @@ def in_step(ours: nn.Module, theirs: nn.Module, side: int) -> None:
 
 
 def test_densenet_tiny_is_torchvisions_small_configuration():
-    theirs = TorchvisionDenseNet(growth_rate=8, block_config=(6, 7), num_init_features=16, num_classes=4)
+    theirs = TorchvisionDenseNet(growth_rate=8, block_config=(6, 7), num_init_features=32, num_classes=4)
     in_step(densenet.build_tiny(4, 3, 64), theirs, 64)
 
 

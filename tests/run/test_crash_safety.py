@@ -45,7 +45,10 @@ def test_after_kill_9_the_final_scores_are_those_of_an_uninterrupted_run(task_fi
 
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(task_file, tmp_path):
-    process = start(task_file, tmp_path, start_new_session=True)
+    def heeds_ctrl_c():  # a shell starts background jobs with the signal ignored, and they pass that on
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = start(task_file, tmp_path, start_new_session=True, preexec_fn=heeds_ctrl_c)
     wait_for("*/models/*", tmp_path, process)
     os.killpg(process.pid, signal.SIGINT)
     _, narration = process.communicate(timeout=60)

@@ -57,7 +57,7 @@ def test_settings_take_the_first_of_each_split():
 
 
 def test_missing_and_false_files_are_named(tmp_path):
-    with pytest.raises(DataError, match="train-labels-idx1-ubyte.gz: missing"):
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz: missing"):
         mnist.open_source(tmp_path, {}).index()
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x01\x05"))
     with pytest.raises(DataError, match="is not the official file"):
