@@ -188,22 +188,26 @@ def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
     """Print a run's board, and build its pages beside its records where asked."""
     from rich.console import Console
 
+    from xraybench.leaderboard.board import Board
     from xraybench.leaderboard.formats import to_json
     from xraybench.leaderboard.records import load_run
     from xraybench.leaderboard.show import show
     from xraybench.leaderboard.tables import build_board
 
-    data = load_run(folder)
-    board = build_board(data)
+    if build:
+        from xraybench.leaderboard.pages import build_pages
+
+        page, written, *_ = build_pages([folder], folder / "board")
+        board = Board.model_validate_json(written.read_text(encoding="utf-8"))
+    else:
+        board = build_board(load_run(folder))
     if as_json:
         click.echo(to_json(board))
     else:
         terminal = Console()
         show(board, terminal if terminal.is_terminal else Console(width=WIDTH))
     if build:
-        from xraybench.leaderboard.pages import build_pages
-
-        click.echo(f"page: {build_pages([folder], folder / 'board')[0]}", err=as_json)
+        click.echo(f"page: {page}", err=as_json)
 
 
 @cli.command("list")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from rich import box
 from rich.console import Console
@@ -11,23 +12,26 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from xraybench.leaderboard.board import Board, Row
+from xraybench.leaderboard.board import Board, ModelRow, Row
 from xraybench.leaderboard.formats import arrow, families, interval_text
 from xraybench.leaderboard.rounding import letters, number, span
 from xraybench.results import MetricInfo
 
 MOST_COLUMNS = 8  # metrics a table, where the console is wide enough
+MOST_MODELS = 6  # trained models a table, likewise
+T = TypeVar("T")
 
 
 def show(board: Board, console: Console) -> None:
     """Print the board: models, then for each model its rows, split by metric family to fit the console's width."""
     _head(board, console)
-    console.print(_models(board))
+    for table in _models(board, console):
+        console.print(table)
     for model in board.model_names():
         void = any(row.void for row in board.rows_of(model))
         console.print(f"\n[bold]Explainers on {escape(model)}[/]" + (" [red](void: no better than chance)[/]" * void))
         shown = [metric for metric in board.metrics if board.column(model, metric.label)]
-        for table in _tables(board, model, shown, console):
+        for table in _explainers(board, model, shown, console):
             console.print(table)
     _foot(board, console)
 
@@ -39,36 +43,55 @@ def _head(board: Board, console: Console) -> None:
     console.print(f"[dim]{escape(board.explained)}[/]")
 
 
-def _models(board: Board) -> Table:
-    names = list(dict.fromkeys(name for model in board.models for name in model.scores))
-    table = Table("model", "seed", *names, box=box.SIMPLE_HEAD, pad_edge=False)
-    for model in board.models:
-        scores = (interval_text(model.scores.get(name)) for name in names)
-        table.add_row(escape(model.model), str(model.seed), *scores)
+def _models(board: Board, console: Console) -> list[Table]:
+    """Scores in rows, trained models in columns: as few tables as the console's width allows."""
+    return _fitting(console, MOST_MODELS, lambda size: [_models_table(part) for part in _batched(board.models, size)])
+
+
+def _models_table(models: Sequence[ModelRow]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("test set")
+    for model in models:
+        table.add_column(f"{escape(model.model)}\n[dim]seed {model.seed}[/]", no_wrap=True)
+    for name in dict.fromkeys(name for model in models for name in model.scores):
+        table.add_row(escape(name), *(_model_score(model, name) for model in models))
     return table
 
 
-def _tables(board: Board, model: str, metrics: Sequence[MetricInfo], console: Console) -> list[Table]:
-    """As few tables as the console's width allows."""
+def _model_score(model: ModelRow, name: str) -> str:
+    paper = f"  [cyan]paper {model.reference[name]:g}[/]" if name in model.reference else ""
+    return escape(interval_text(model.scores.get(name))) + paper
+
+
+def _fitting(console: Console, most: int, tables_of: Callable[[int], list[Table]]) -> list[Table]:
+    """Tables of as many columns as the console's width allows."""
     tables: list[Table] = []
-    for size in range(MOST_COLUMNS, 0, -1):
-        tables = [_rows(board, model, chunk) for chunk in _chunks(metrics, size)]
-        unclipped = console.options.update(width=1000)
+    unclipped = console.options.update(width=1000)
+    for size in range(most, 0, -1):
+        tables = tables_of(size)
         if all(console.measure(table, options=unclipped).maximum <= console.width for table in tables):
             break
     return tables
+
+
+def _batched(rows: Sequence[T], size: int) -> list[Sequence[T]]:
+    """The rows in parts of at most `size`."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _explainers(board: Board, model: str, metrics: Sequence[MetricInfo], console: Console) -> list[Table]:
+    return _fitting(console, MOST_COLUMNS, lambda size: [_rows(board, model, part) for part in _chunks(metrics, size)])
 
 
 def _chunks(metrics: Sequence[MetricInfo], size: int) -> list[list[MetricInfo]]:
     """Metrics in tables of at most `size` columns; a family is not broken unless it is larger than a table."""
     chunks: list[list[MetricInfo]] = []
     for family in families(metrics).values():
-        for start in range(0, len(family), size):
-            part = family[start : start + size]
+        for part in _batched(family, size):
             if chunks and len(chunks[-1]) + len(part) <= size:
                 chunks[-1].extend(part)
             else:
-                chunks.append(part)
+                chunks.append(list(part))
     return chunks
 
 

@@ -14,8 +14,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter1d
 
 Array = NDArray[np.floating[Any]]
 Points = tuple[tuple[float, float], ...]
@@ -58,6 +56,8 @@ def chord(inside: Array, rounding: Array | float, depth: Array | float) -> Array
 @cache
 def _curve(knots: Points) -> Array:
     """A monotone-preserving curve through (position, value) knots, tabulated from the first to the last position."""
+    from scipy.interpolate import PchipInterpolator  # half a second, which plans need not wait for
+
     position, value = np.array(knots).T
     curve: Array = PchipInterpolator(position, value)(np.linspace(position[0], position[-1], TABLE)).astype(np.float32)
     return curve
@@ -153,6 +153,9 @@ class Outline:
 @cache
 def _polar(points: Points) -> tuple[Array, Array]:
     """The outline as radius by angle from -pi to pi, and the cosine of its slant to the circle."""
+    from scipy.interpolate import PchipInterpolator
+    from scipy.ndimage import gaussian_filter1d
+
     xy = np.array(points) - np.mean(points, axis=0)
     angle, radius = np.arctan2(xy[:, 1], xy[:, 0]), np.hypot(xy[:, 0], xy[:, 1])
     order = np.argsort(angle)
