@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -12,11 +13,32 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 INTERVAL = 30.0  # seconds between plain lines
 
 
+def _key(what: str) -> str:
+    """What a thing in progress is known by: the count in the name of the cells changes while they go on."""
+    return what.partition(" (")[0] if what.startswith("cells (") else what
+
+
+@dataclass(frozen=True)
+class Ongoing:
+    """A thing in progress: since when it is counted, and how far it is."""
+
+    what: str
+    since: float
+    done: int
+    total: int
+
+    def line(self, now: float) -> str:
+        """`training small-cnn: 50 %, 40 s left`."""
+        left = f", {(now - self.since) * (self.total - self.done) / self.done:.0f} s left" if self.done else ""
+        return f"{self.what}: {100 * self.done // max(self.total, 1)} %{left}"
+
+
 class PlainNarrator:
-    """For logs and pipes: whatever moved, every 30 seconds, and every line that stays."""
+    """For logs and pipes: all that is in progress, on one line every 30 seconds, and every line that stays."""
 
     def __init__(self, interval: float = INTERVAL) -> None:
         self._interval, self._start, self._last = interval, time.monotonic(), time.monotonic()
+        self._ongoing: dict[str, Ongoing] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> PlainNarrator:
@@ -26,13 +48,16 @@ class PlainNarrator:
         pass
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Count `what`; printed when the last line is old enough."""
+        """Count `what`; all counts are printed when the last line is old enough."""
         with self._lock:
-            now = time.monotonic()
-            if now - self._last < self._interval:
-                return
-            self._last = now
-        self.say(f"{what}: {100 * done // max(total, 1)} %")
+            now, key = time.monotonic(), _key(what)
+            since = self._ongoing[key].since if key in self._ongoing else now
+            self._ongoing[key] = Ongoing(what, since, done, total)
+            if now - self._last >= self._interval:
+                self._last = now
+                self.say("; ".join(ongoing.line(now) for ongoing in self._ongoing.values()))
+            if done >= total:
+                del self._ongoing[key]
 
     def say(self, line: str) -> None:
         """Print a line with the time since the start."""
@@ -64,8 +89,8 @@ class LiveNarrator:
         self._progress.stop()
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Move the bar of `what`, its count in brackets apart, which may change while the bar stays."""
-        key = what.partition(" (")[0] if what.startswith("cells (") else what
+        """Move the bar of `what`."""
+        key = _key(what)
         with self._lock:
             if key not in self._bars:
                 self._bars[key] = self._progress.add_task(what, total=total)
