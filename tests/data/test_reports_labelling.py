@@ -145,8 +145,8 @@ def test_reports_that_say_nothing_are_counted_and_left_alone(tmp_path):
         assert (row["fracture"], row["fracture_inferred"], row["fracture_probability"]) == ("", "0", "")
 
 
-def test_the_same_command_gives_the_same_bytes(table, tmp_path):
-    outputs = []
+def test_the_same_command_gives_the_same_bytes(tmp_path):
+    table, outputs = by_hand.write(tmp_path / "in.csv", by_hand.table(250, labelled=0.6)), []
     for name in ("one", "two"):
         out = tmp_path / name / "labelled.csv"
         line = ["data", "label-reports", "--csv", str(table), "--label-column", "fracture", "--out", str(out), "--json"]
