@@ -60,6 +60,7 @@ def test_lists_have_the_keys_that_other_programs_rely_on(kind, keys):
         (("rnu",), 2, "run"),
         (("leaderboard", "show", "--task", "wrist", "--runs", "nowhere"), 5, "nowhere"),
         (("explain", "x.png", "--run", "nowhere"), 5, "is not a run folder"),
+        (("data", "label-reports", "--csv", "no.csv", "--label-column", "y", "--out", "o.csv"), 5, "no.csv: cannot be"),
         (("check-plugin", "nobody"), 2, "nobody"),
         (("leaderboard", "check", "nowhere"), 5, "nowhere"),
     ],

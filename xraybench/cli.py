@@ -7,15 +7,19 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from xraybench import __version__
+from xraybench.data.reports import BEST, CLASSIFIERS
 from xraybench.errors import UsageError, XraybenchError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from xraybench.planning import Plan, Request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -184,10 +188,16 @@ def _show_plan(plan: Plan, out: Path, as_json: bool) -> None:
     click.echo(f"to do: {prices.pending} cells of {len(prices.cells)}, about {prices.minutes:.1f} min ({prices.basis})")
 
 
-def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
-    """Print a run's board, and build its pages beside its records where asked."""
+def _console() -> Console:
+    """The terminal, or a page of a fixed width in a file or a pipe."""
     from rich.console import Console
 
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=WIDTH)
+
+
+def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
+    """Print a run's board, and build its pages beside its records where asked."""
     from xraybench.leaderboard.board import Board
     from xraybench.leaderboard.formats import to_json
     from xraybench.leaderboard.records import load_run
@@ -204,8 +214,7 @@ def _show_board(folder: Path, as_json: bool, build: bool = False) -> None:
     if as_json:
         click.echo(to_json(board))
     else:
-        terminal = Console()
-        show(board, terminal if terminal.is_terminal else Console(width=WIDTH))
+        show(board, _console())
     if build:
         click.echo(f"page: {page}", err=as_json)
 
@@ -306,6 +315,35 @@ def phantom(family: str, n: int, size: int, seed: int, out: Path) -> None:
     with narrator() as voice:
         write(family, n, size, seed, out, lambda done, total: voice.progress("writing phantoms", done, total))
     click.echo(out)
+
+
+@data.command("label-reports")
+@click.option("--csv", "table", type=click.Path(path_type=Path), required=True, help="A table with one report a row.")
+@click.option("--text-column", default="report", show_default=True, help="Where the report stands.")
+@click.option("--label-column", required=True, help="1: finding, 0: none, blank: no label yet.")
+@click.option("--patient-column", help="By which reports are cut; by default patient_id, where there is one.")
+@click.option("--model", type=click.Choice([*CLASSIFIERS, BEST]), default=BEST, show_default=True,
+              help="Which classifier infers; all are judged.")  # fmt: skip
+@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Splits to judge on.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--abstain", type=click.FloatRange(0, 0.5), default=0.1, show_default=True,
+              help="Leave a label open that is wrong with more than this probability.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A CSV file that does not exist yet.")
+@JSON
+def label_reports_(table: Path, out: Path, as_json: bool, **options: Any) -> None:
+    """Learn labels from the reports that have one, infer the others', and write the table with both."""
+    from xraybench.data.reports.labelling import Request, label_reports
+    from xraybench.data.reports.show import show
+    from xraybench.narration import narrator
+
+    columns = {key: options.pop(f"{key}_column") for key in ("text", "label", "patient")}
+    request = Request(**columns, **options)
+    with narrator() as voice:
+        found = label_reports(table, out, request, lambda done, total: voice.progress("judging", done, total))
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        show(found, _console())
 
 
 @cli.group(cls=Commands)

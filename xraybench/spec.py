@@ -265,7 +265,8 @@ class Source(Protocol):
     """A data set, read as it is unpacked (or computed, for phantoms).
 
     `index` gives one row an image: `image_id, patient_id, study_id, path, split, view, site` and one column a label
-    (1, 0, NaN); `image` the decoded radiograph as float32 [H,W] in [0,1]; `regions` the named boolean masks [H,W] of
+    (1, 0, NaN), and where labels were inferred (from reports) a boolean `inferred`, True in no row but of the train
+    split; `image` the decoded radiograph as float32 [H,W] in [0,1]; `regions` the named boolean masks [H,W] of
     one row (finding, difference, lung, text, hardware, frame, landmark), at the image's own size; `twin` the same
     radiograph without its finding, or None. `offers` says which of these metrics may count on; `identity` is what the
     data's digest is made of.

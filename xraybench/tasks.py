@@ -36,6 +36,7 @@ class Stage(_Table):
     flip: bool = False  # random left-right flip
     shift: float = Field(default=0.0, ge=0, lt=1)  # random translation, as a share of the image's side
     noise: float = Field(default=0.0, ge=0)  # standard deviation of Gaussian noise, in units of the input's
+    inferred_labels: bool = True  # train also on images whose label was inferred from a report, where there are any
     keep: Literal["last", "best-loss"] = "last"  # which epoch's weights are kept, by the validation set
 
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from xraybench import registry
 from xraybench.cells.place import Place
 from xraybench.data.prepare import Prepared
+from xraybench.data.splits import INFERRED
+from xraybench.errors import DataError
 from xraybench.identity import seed_of
 from xraybench.planning import ModelJob
 from xraybench.spec import Context, Twins
@@ -51,18 +53,27 @@ class Bench:
         """float32 [N,1,S,S], normalised."""
         return self.normalised(torch.from_numpy(self.prepared.grey(rows)).to(self.device))
 
-    def rows(self, split: str) -> NDArray[np.int64]:
-        """Positions of a split's images."""
-        return np.flatnonzero(self.prepared.index["split"] == split)
+    def rows(self, split: str, inferred_labels: bool = True) -> NDArray[np.int64]:
+        """Positions of a split's images; with `inferred_labels` False, without those whose label was inferred."""
+        index = self.prepared.index
+        chosen = index["split"] == split
+        if not inferred_labels and INFERRED in index:
+            chosen &= ~index[INFERRED]
+        return np.flatnonzero(chosen)
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor:
         """float32 [N,1] of 0/1 for a binary task, int64 [N] of class numbers otherwise."""
         values = torch.tensor(self.prepared.index.iloc[rows][self.place.task.labels].to_numpy(), device=self.device)
         return values.float() if self.place.task.kind == "binary" else values.argmax(1)
 
-    def examples(self, split: str) -> Examples:
-        """A split's images and labels."""
-        rows = self.rows(split)
+    def examples(self, split: str, inferred_labels: bool = True) -> Examples:
+        """A split's images and labels; DataError where only images with inferred labels are there, and not wanted."""
+        rows = self.rows(split, inferred_labels)
+        if not len(rows):
+            raise DataError(
+                f"no {split} image has a label that was not inferred",
+                "set inferred_labels = true in the model's stage, or label some images by hand",
+            )
         return Examples(self.images(rows), self.labels(rows))
 
     @cached_property

@@ -35,9 +35,10 @@ def train_model(place: Place, job: ModelJob, report: Report) -> ModelRecord:
         torch.manual_seed(seed)
         model = desk.build(job)
     generator = torch.Generator().manual_seed(seed)
-    train, validation = desk.examples("train"), desk.examples("validation")
+    validation = desk.examples("validation")
     history = []
     for stage in job.entry.stages:
+        train = desk.examples("train", stage.inferred_labels)
         history += train_stage(
             model, stage, train, validation, generator, lambda done, total: report(f"training {job.label}", done, total)
         )

@@ -11,6 +11,7 @@ from xraybench.errors import DataError
 from xraybench.identity import digest, seed_of
 
 SPLITS = ("train", "validation", "test")
+INFERRED = "inferred"  # a boolean column that an index may have: the row's label was inferred, as from a report
 EIGHTY_TEN_TEN = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
@@ -45,7 +46,7 @@ def cap(index: pd.DataFrame, split: str, count: int | None) -> pd.DataFrame:
 
 
 def check_split(index: pd.DataFrame) -> None:
-    """DataError where a split is empty or a patient stands in two of them."""
+    """DataError where a split is empty, a patient stands in two, or an inferred label in validation or test."""
     for split in SPLITS:
         if not (index["split"] == split).any():
             raise DataError(f"the {split} split has no image", "give more images, or another split")
@@ -53,6 +54,24 @@ def check_split(index: pd.DataFrame) -> None:
     if (shared > 1).any():
         first = shared.index[shared > 1][0]
         raise DataError(f"patient {first!r} stands in more than one split", "cut the split by patient")
+    if INFERRED in index:
+        _check_inferred(index)
+
+
+def _check_inferred(index: pd.DataFrame) -> None:
+    """A model is chosen and judged by labels that people gave. Moving such a row instead could split its patient."""
+    if index[INFERRED].dtype != bool:
+        raise DataError(
+            f"the index's column {INFERRED!r} is not boolean", "True where a label was inferred, else False, no gaps"
+        )
+    wrong = index[index[INFERRED] & (index["split"] != "train")]
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise DataError(
+            f"{len(wrong)} images outside the train split have inferred labels, {first['image_id']!r} of "
+            f"{first['split']} among them",
+            "put all images of their patients into train, or leave these images out",
+        )
 
 
 def split_digest(index: pd.DataFrame) -> str:
