@@ -66,3 +66,10 @@ def test_unknown_models_and_presets_are_named():
         plan_of(dataclasses.replace(REQUEST, models=("small-cn",)))
     with pytest.raises(UsageError, match="quick"):
         plan_of(dataclasses.replace(REQUEST, preset="quik"))
+
+
+def test_a_key_at_its_default_is_the_same_recipe():
+    (entry, *others) = load_task("wrist").models
+    written = entry.stages[0].model_copy(update={"noise": 0.0})
+    spelt = entry.model_copy(update={"stages": [type(written)(**written.model_dump())]})
+    assert ids(plan_of(models=[spelt, *others])) == ids(plan_of())

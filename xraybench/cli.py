@@ -287,7 +287,7 @@ def doctor(out: Path, as_json: bool) -> None:
 @click.option("--model", help="A model of that run; may be left out where it has one.")
 @click.option("--explainer", default="grad-cam", show_default=True, help="One explainer, with parameters if any.")
 @click.option("--target", type=int, default=0, show_default=True, help="Number of the explained logit.")
-@click.option("--png", type=click.Path(path_type=Path), help="Where the overlay goes.")
+@click.option("--png", type=click.Path(path_type=Path), help="Where the overlay goes; by default here.")
 def explain(image: Path, run_folder: Path, model: str | None, explainer: str, target: int, png: Path | None) -> None:
     """Explain one radiograph (PNG, JPEG, TIFF, DICOM) with a trained model: writes an overlay."""
     from xraybench.single import explain_image

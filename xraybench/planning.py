@@ -125,8 +125,8 @@ def make_plan(task: Task, source: Source, request: Request) -> Plan:
 
 
 def asdict_of(table: Any) -> dict[str, Any]:
-    """A task file's table as plain data."""
-    return dict(table.model_dump())
+    """A task file's table as plain data, without what stands at its default: a key added later changes no identity."""
+    return dict(table.model_dump(exclude_defaults=True))
 
 
 def comparability_key(task: Task, preset: str, data_digest: str, n_explained: int) -> str:

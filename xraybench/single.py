@@ -55,7 +55,7 @@ def explain_image(
     maps = ExplainAgain(built, network, torch.tensor([target], device=desk.device), context)(inputs)
     with torch.inference_mode():
         logit = float(network(inputs)[0, target])
-    path = png or image.with_name(f"{image.stem}-{call.name.replace(':', '-')}.png")
+    path = png or Path(f"{image.stem}-{call.name.replace(':', '-')}.png")
     legend = _write_overlay(path, grey, maps[0].double().cpu().numpy(), bool(built.signed))
     return Made(path, job.label, target, logit, legend)
 
