@@ -1,0 +1,63 @@
+"""Comparing two models layer by layer: the matrix, its null, and what has too few samples."""
+
+import numpy as np
+import pytest
+import torch
+
+from xraybench.comparing import MEASURES, activations, compare
+from xraybench.models import small_cnn
+from xraybench.similarity import layer, linear_cka, mean_cca
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand(80, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def network(seed):
+    torch.manual_seed(seed)
+    return small_cnn.build(2, 1, 32).eval()
+
+
+@pytest.fixture(scope="module")
+def matrices(images):
+    return compare(network(0), network(1), images, 2, np.random.default_rng(0), lambda done, total: None)
+
+
+def test_activations_are_the_layers_outputs(images):
+    model = network(0)
+    found = activations(model, model.layers, images, grid=1)
+    with torch.no_grad():
+        expected = torch.nn.Sequential(*[*model.children()][:6])(images).mean((2, 3))
+        logits = model(images)
+    np.testing.assert_allclose(found[5][:, 0], expected, atol=1e-5)
+    np.testing.assert_allclose(found[-1][:, 0], logits, atol=1e-5)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_positions_are_samples_where_both_layers_have_them(images, matrices):
+    models = [network(0), network(1)]
+    ours, theirs = (activations(model, ["block2"], images, grid=2)[0] for model in models)
+    assert ours.shape == (80, 4, 16)
+    expected = mean_cca(layer(ours.reshape(-1, 16)), layer(theirs.reshape(-1, 16)))
+    assert matrices["cca"].values[1, 1] == pytest.approx(expected)
+    heads = [activations(model, ["head"], images, grid=2)[0][:, 0] for model in models]
+    assert matrices["linear-cka"].values[-1, -1] == pytest.approx(linear_cka(*map(layer, heads)))
+
+
+def test_the_null_is_lower_and_the_same_model_is_alike_on_its_diagonal(images, matrices):
+    itself = compare(network(0), network(0), images, 2, np.random.default_rng(0), lambda done, total: None)
+    defined = np.isfinite(np.diag(itself["cca"].values))
+    assert defined.sum() >= 3
+    np.testing.assert_allclose(np.diag(itself["linear-cka"].values), 1, atol=1e-6)
+    np.testing.assert_allclose(np.diag(itself["cca"].values)[defined], 1, atol=1e-6)
+    assert np.nanmean(matrices["linear-cka"].values) > np.nanmean(matrices["linear-cka"].null)
+
+
+def test_refusals_are_counted_with_their_reason(matrices):
+    assert set(matrices) == set(MEASURES)
+    missing = int(np.isnan(matrices["cca"].values).sum())
+    assert missing > 0
+    assert sum(matrices["cca"].refused.values()) == missing
+    assert all("are needed" in reason for reason in matrices["cca"].refused)
+    assert not matrices["linear-cka"].refused
