@@ -73,3 +73,11 @@ def test_a_key_at_its_default_is_the_same_recipe():
     written = entry.stages[0].model_copy(update={"noise": 0.0})
     spelt = entry.model_copy(update={"stages": [type(written)(**written.model_dump())]})
     assert ids(plan_of(models=[spelt, *others])) == ids(plan_of())
+
+
+def test_what_depends_on_the_model_alone_is_priced_once_a_model():
+    plans = [plan_of(dataclasses.replace(REQUEST, explainers=names)) for names in (("gradient",), ("gradient", "rise"))]
+    (model,) = plans[0].models
+    for plan in plans:
+        apart = sum(cell.image_forwards for cell in plan.cells)
+        assert plan.image_forwards(model) == apart + 2 * plan.n_explained  # f(x) and f(imputed by blur)

@@ -15,7 +15,7 @@ from xraybench.errors import PluginError
 from xraybench.identity import digest
 from xraybench.registry import Call
 from xraybench.results import MetricInfo
-from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Source
+from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
 from xraybench.tasks import ModelEntry, Preset, Task
 
 LIBRARIES = ("captum", "zennit", "quantus")  # their major versions are part of what makes rows comparable
@@ -65,7 +65,8 @@ class CellJob:
     parameters: Mapping[str, Any]
     model: ModelJob
     metrics: tuple[MetricJob, ...]
-    image_forwards: int
+    image_forwards: int  # without what all cells of the model share
+    shared: Mapping[str, int]  # image-forwards of what the cell's metrics need and all cells of the model share
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,10 @@ class Plan:
         return self.task.preset(self.preset_name)
 
     def image_forwards(self, model: ModelJob) -> int:
-        """The price of explaining and scoring one model."""
-        return sum(cell.image_forwards for cell in self.cells if cell.model == model)
+        """The price of explaining and scoring one model; what its cells share is bought once."""
+        cells = [cell for cell in self.cells if cell.model == model]
+        shared = {name: cell.shared[name] for cell in cells for name in cell.shared}
+        return sum(cell.image_forwards for cell in cells) + sum(shared.values())
 
 
 def make_plan(task: Task, source: Source, request: Request) -> Plan:
@@ -220,9 +223,9 @@ def _cell_job(
     built: Explainer | Reference = registry.build(kind, full)
     parameters = registry.parameters_of(built)
     inputs = [task.name, task.version, key, model.id, kind, call.name, parameters, built.version]
-    price = cell_price(built, metrics, preset.image_size, n_explained, source.offers)
+    price, shared = cell_price(built, metrics, preset.image_size, n_explained, source.offers)
     slug = f"{model.id.rsplit('-', 1)[0]}-{call.name.replace(':', '_')}-{digest(inputs)[:12]}"
-    return CellJob(slug, kind, str(call), full, parameters, model, metrics, price)
+    return CellJob(slug, kind, str(call), full, parameters, model, metrics, price, shared)
 
 
 def cell_price(
@@ -231,8 +234,11 @@ def cell_price(
     image_size: int,
     n_explained: int,
     offers: frozenset[MetricNeeds],
-) -> int:
-    """Image-forwards of a cell: explaining, and each thing that metrics buy once, however many share it."""
+) -> tuple[int, Mapping[str, int]]:
+    """Image-forwards of a cell, and by name of what all cells of its model share.
+
+    Explaining, and each thing that metrics buy once, however many share it.
+    """
     explaining = built.cost(image_size) if isinstance(built, Explainer) else 0
     bought: dict[str, int] = {}
     for job in metrics:
@@ -246,4 +252,6 @@ def cell_price(
             images = min(images, metric.patients or images)
         for artefact, forwards in metric.cost(explaining, image_size).items():
             bought[artefact] = max(bought.get(artefact, 0), forwards * images)
-    return explaining * n_explained + sum(bought.values())
+    shared: dict[str, int] = {name: forwards for name, forwards in bought.items() if isinstance(name, Shared)}
+    own = sum(forwards for name, forwards in bought.items() if name not in shared)
+    return explaining * n_explained + own, shared

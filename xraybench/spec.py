@@ -145,6 +145,16 @@ class Twins:
     difference: Tensor
 
 
+class Shared(str):
+    """The name of something that depends on model and images alone: bought once a model, whatever the explainers."""
+
+
+class Artefacts(Protocol):
+    """Keeps what depends on model and images alone; computes it where nobody has yet."""
+
+    def __call__(self, key: str, compute: Callable[[], Tensor]) -> Tensor: ...
+
+
 @dataclass(frozen=True)
 class Evidence:
     """All that a metric may look at, for B explained images.
@@ -168,6 +178,11 @@ class Evidence:
     explain: Explain | None = None
     batch_size: int = 64
     shared: dict[Hashable, Any] = field(default_factory=dict)
+    artefacts: Artefacts = field(default=lambda key, compute: compute())
+
+    def of_model(self, key: Shared, compute: Callable[[], Tensor]) -> Tensor:
+        """What depends on model and images alone is computed by the first explainer's cell, and found by the others."""
+        return self.once(key, lambda: self.artefacts(key, compute))
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What several metrics need is computed by the first that asks, and found by the others."""
@@ -185,7 +200,7 @@ class Metric(Protocol):
 
     `higher_is_better` is None for descriptive metrics, which are shown but not ranked. `needs` says what the evidence
     must hold. `cost` is in image-forwards per image, by the name of what they buy: metrics that share a pair of curves
-    name it alike, and a plan counts it once.
+    name it alike, and a plan counts it once a cell, or once a model where the name is `Shared`.
     """
 
     family: str

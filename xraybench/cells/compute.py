@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from xraybench import registry
+from xraybench.cells.artefacts import ModelArtefacts
 from xraybench.cells.bench import Bench, bench
 from xraybench.cells.gallery import write_gallery
 from xraybench.cells.place import Place
@@ -111,12 +112,11 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         assert not isinstance(built, Explainer)
         made = _keep(folder, *_drawn(desk, built))
     evidence = _evidence(desk, model, again, made)
-    cost = built.cost(desk.image_size) if isinstance(built, Explainer) else 0
     done = dict(kept[1].scores) if kept else {}
     for number, metric in enumerate(job.metrics):
         report(f"{job.model.label} {job.label}", number, len(job.metrics))
         if not _is_done(done.get(metric.info.label), metric, made.digest, folder):
-            done[metric.info.label] = _score(desk, metric, evidence, again, cost, folder, made.digest)
+            done[metric.info.label] = _score(Scoring(desk, job, evidence, again, weights, made.digest), metric)
     report(f"{job.model.label} {job.label}", len(job.metrics), len(job.metrics))
     if not kept:
         write_gallery(desk, made.maps, folder, done)
@@ -211,27 +211,52 @@ def _is_done(info: ScoreInfo | None, metric: MetricJob, maps_digest: str, folder
     )
 
 
-def _score(
-    desk: Bench,
-    job: MetricJob,
-    evidence: Evidence,
-    again: ExplainAgain | None,
-    cost: int,
-    folder: Path,
-    maps_digest: str,
-) -> ScoreInfo:
+@dataclass(frozen=True)
+class Scoring:
+    """A cell's maps as evidence, and what its scores are filed under."""
+
+    desk: Bench
+    job: CellJob
+    evidence: Evidence
+    again: ExplainAgain | None
+    weights: str
+    maps_digest: str
+
+    @property
+    def folder(self) -> Path:
+        """The cell's."""
+        return self.desk.place.cell_folder(self.job)
+
+    @property
+    def explainer_cost(self) -> int:
+        """Image-forwards of one explanation."""
+        return self.again.explainer.cost(self.desk.image_size) if self.again else 0
+
+    def artefacts(self, rows: Tensor) -> ModelArtefacts:
+        """What the model's cells share, for these rows of the explained images."""
+        ids = self.desk.explained_table["image_id"].iloc[rows.tolist()]
+        images = list(zip(ids, self.evidence.targets[rows].tolist(), strict=True))
+        folder = self.desk.place.model_folder(self.job.model) / "artefacts"
+        return ModelArtefacts(folder, self.evidence.model, self.weights, images)
+
+    def of(self, rows: Tensor) -> Evidence:
+        """The evidence of these rows."""
+        return self.evidence if len(rows) == len(self.evidence.maps) else _subset(self.evidence, rows, self.again)
+
+
+def _score(scoring: Scoring, job: MetricJob) -> ScoreInfo:
     """One metric of the cell: scored and written, or skipped with its reason, or failed with its error."""
     metric: Metric = registry.build("metrics", job.call)
-    reason = why_not(metric, evidence, cost)
+    reason = why_not(metric, scoring.evidence, scoring.explainer_cost)
     if reason is not None:
         return ScoreInfo(metric=job.info, status="skipped", reason=reason)
-    patients = metric.patients if isinstance(metric, ReExplaining) else None
-    rows = desk.rows_of_patients(patients)
+    rows = scoring.desk.rows_of_patients(metric.patients if isinstance(metric, ReExplaining) else None)
+    artefacts = scoring.artefacts(rows)
     try:
-        scored = score(metric, evidence if len(rows) == len(evidence.maps) else _subset(evidence, rows, again))
+        scored = score(metric, dataclasses.replace(scoring.of(rows), artefacts=artefacts))
     except NotApplicableError as error:
         return ScoreInfo(metric=job.info, status="skipped", reason=error.message)
-    table = desk.explained_table.iloc[rows.cpu().numpy()]
+    table = scoring.desk.explained_table.iloc[rows.cpu().numpy()]
     frame = pd.DataFrame(
         {
             "image_id": table["image_id"].to_numpy(),
@@ -239,14 +264,14 @@ def _score(
             "value": scored.scores.numpy(),
         }
     )
-    stamp = {"maps": maps_digest, "metric": str(job.call), "version": str(job.info.version)}
-    write_scores(scores_path(folder, job.info.label), frame, stamp)
+    stamp = {"maps": scoring.maps_digest, "metric": str(job.call), "version": str(job.info.version)}
+    write_scores(scores_path(scoring.folder, job.info.label), frame, stamp)
     return ScoreInfo(
         metric=job.info,
         status="ok",
-        maps_digest=maps_digest,
+        maps_digest=scoring.maps_digest,
         seconds=scored.seconds,
-        image_forwards=scored.image_forwards,
+        image_forwards=scored.image_forwards - artefacts.image_forwards,
     )
 
 

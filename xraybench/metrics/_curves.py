@@ -11,7 +11,7 @@ from xraybench.metrics._imputers import IMPUTERS
 from xraybench.metrics._localisation import undefined
 from xraybench.metrics._logits import original_logits, target_logits
 from xraybench.metrics._ranking import places
-from xraybench.metrics._removal import Removal
+from xraybench.metrics._removal import Removal, imputed
 from xraybench.spec import Evidence
 
 Name = Literal["insertion", "deletion"]
@@ -45,13 +45,13 @@ def imputed_logits(evidence: Evidence, imputer: str) -> Tensor:
         nothing = torch.zeros_like(evidence.images[:, :1], dtype=torch.bool)
         return target_logits(evidence, rows, lambda some: fill(rows[some], nothing[some]))
 
-    return evidence.once(f"f(imputed by {imputer})", compute)
+    return evidence.of_model(imputed(imputer), compute)
 
 
 def _curve(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
-    original, imputed = original_logits(evidence), imputed_logits(evidence, removal.imputer)
+    original, nothing = original_logits(evidence), imputed_logits(evidence, removal.imputer)
     between = _between(evidence, name, removal)
-    first, last = (imputed, original) if name == "insertion" else (original, imputed)
+    first, last = (nothing, original) if name == "insertion" else (original, nothing)
     return torch.cat([first[:, None], between, last[:, None]], dim=1)
 
 

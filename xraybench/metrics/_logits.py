@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from xraybench.metrics._removal import ORIGINAL
 from xraybench.spec import Evidence
 
 MakeImages = Callable[[Tensor], Tensor]
@@ -33,4 +34,4 @@ def logits_of(evidence: Evidence, images: Tensor) -> Tensor:
 
 def original_logits(evidence: Evidence) -> Tensor:
     """Float64 [B]: f(x), computed once."""
-    return evidence.once("f(x)", lambda: logits_of(evidence, evidence.images))
+    return evidence.of_model(ORIGINAL, lambda: logits_of(evidence, evidence.images))

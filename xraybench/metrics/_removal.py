@@ -7,9 +7,23 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xraybench.errors import UsageError
-from xraybench.spec import MetricNeeds
+from xraybench.spec import MetricNeeds, Shared
 
 IMPUTERS = ("blur", "mean", "noisy-linear")
+ORIGINAL = Shared("f(x)")
+
+
+def imputed(imputer: str) -> Shared:
+    """The name of f of the images with every pixel replaced."""
+    return Shared(f"f(imputed by {imputer})")
+
+
+def check_imputer(imputer: str) -> None:
+    """UsageError names the near one."""
+    if imputer not in IMPUTERS:
+        near = difflib.get_close_matches(imputer, IMPUTERS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(IMPUTERS)}"
+        raise UsageError(f"no imputer is called {imputer!r}", hint)
 
 
 @dataclass(frozen=True)
@@ -37,16 +51,13 @@ class Removal:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if self.imputer not in IMPUTERS:
-            near = difflib.get_close_matches(self.imputer, IMPUTERS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(IMPUTERS)}"
-            raise UsageError(f"no imputer is called {self.imputer!r}", hint)
+        check_imputer(self.imputer)
         if self.steps < 1:
             raise UsageError(f"a curve cannot have {self.steps} steps", "steps=16 gives 17 points; 1 is the least")
 
     def ends_cost(self) -> dict[str, int]:
         """The image itself and the image with every pixel replaced: the ends of both curves."""
-        return {"f(x)": 1, f"f(imputed by {self.imputer})": 1}
+        return {ORIGINAL: 1, imputed(self.imputer): 1}
 
     def curve_cost(self, name: str) -> dict[str, int]:
         """The points between the ends of one curve."""
