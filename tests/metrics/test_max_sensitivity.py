@@ -39,7 +39,7 @@ def test_more_draws_never_lower_it_and_scales_do_not_matter():
     here = evidence()
     assert (MaxSensitivity(draws=8)(here) >= MaxSensitivity(draws=3)(here)).all()
     larger = dataclasses.replace(
-        here, maps=4 * here.maps, explain=lambda images, model=None: 4 * here.explain(images, model)
+        here, maps=4 * here.maps, explain=lambda images, model=None: 4 * here.explain(images, model), shared={}
     )
     torch.testing.assert_close(MaxSensitivity(draws=3)(here), MaxSensitivity(draws=3)(larger))
 

@@ -10,7 +10,7 @@ from tests.contract.test_metrics import assert_same_model
 from tests.metrics.cases import evidence, gradients, small_cnn
 from xraybench import registry
 from xraybench.errors import NotApplicableError, UsageError
-from xraybench.metrics import max_sensitivity
+from xraybench.metrics import _perturbed
 from xraybench.metrics._curves import curve
 from xraybench.metrics._noisy_linear import linear_imputation
 from xraybench.metrics.complexity import Complexity
@@ -90,7 +90,7 @@ def test_max_sensitivity_is_theirs_under_the_same_noise(monkeypatch):
     metric = MaxSensitivity(draws=4)
     reach = metric.radius * (here.images.flatten(1).amax(1) - here.images.flatten(1).amin(1))
     noise = [(images - here.images) / reach[:, None, None, None] for images in seen]
-    monkeypatch.setattr(max_sensitivity, "_noise", lambda evidence, draw: noise[draw])
+    monkeypatch.setattr(_perturbed, "_noise", lambda evidence, draw: noise[draw])
     np.testing.assert_allclose(metric(here), theirs, rtol=1e-4)
 
 

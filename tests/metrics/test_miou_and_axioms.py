@@ -1,0 +1,59 @@
+"""Otsu against scikit-image, completeness and conservation in closed form, effective complexity by counting."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage.filters import threshold_otsu
+
+from tests.metrics.cases import evidence, linear_model, map_evidence
+from xraybench.metrics.completeness import Completeness
+from xraybench.metrics.conservation import Conservation
+from xraybench.metrics.effective_complexity import EffectiveComplexity
+from xraybench.metrics.miou import BINS, Miou
+
+
+@given(st.integers(0, 10_000))
+def test_the_threshold_is_otsus(seed):
+    draw = np.random.default_rng(seed)
+    values = np.r_[draw.normal(0.2, 0.1, 120), draw.normal(1.0, 0.2, 24)].clip(0).reshape(12, 12).astype(np.float32)
+    finding = torch.from_numpy(draw.random((1, 12, 12)) < 0.2)
+    finding[0, 0, 0], finding[0, 1, 1] = True, False
+    levels = np.minimum((values.astype(np.float64) / values.max() * BINS).astype(int), BINS - 1)
+    centres, counts = np.arange(BINS), np.bincount(levels.ravel(), minlength=BINS)
+    inside = levels > threshold_otsu(hist=(counts, centres))
+    expected = (inside & finding[0].numpy()).sum() / (inside | finding[0].numpy()).sum()
+    assert Miou()(map_evidence(torch.from_numpy(values)[None], finding)).item() == pytest.approx(expected)
+
+
+def test_the_mask_itself_covers_it_and_a_negative_map_covers_nothing():
+    finding = torch.zeros(2, 12, 12, dtype=torch.bool)
+    finding[:, 3:6, 4:9] = True
+    maps = torch.stack([finding[0].float(), -finding[1].float()])
+    assert Miou()(map_evidence(maps, finding)).tolist() == [1.0, 0.0]
+
+
+def test_axioms_hold_where_they_should_and_are_measured_where_not():
+    model = linear_model(12)
+    weights = model[1].weight.detach().view(1, 12, 12)
+    here = evidence(model=model, targets=torch.zeros(6, dtype=torch.int64), maps=torch.zeros(6, 12, 12))
+    contributions = weights * (here.images - here.baseline)[:, 0]
+    full = dataclasses.replace(here, maps=contributions, shared={})
+    assert Completeness()(full).max() < 1e-5
+    half = dataclasses.replace(here, maps=contributions / 2, shared={})
+    torch.testing.assert_close(Completeness()(half), torch.full((6,), 0.5, dtype=torch.float64), atol=1e-5, rtol=0)
+    model[1].bias.data.zero_()
+    conserving = dataclasses.replace(here, maps=weights * here.images[:, 0], shared={})
+    assert Conservation()(conserving).max() < 1e-4
+    doubled = dataclasses.replace(here, maps=2 * weights * here.images[:, 0], shared={})
+    torch.testing.assert_close(Conservation()(doubled), torch.ones(6, dtype=torch.float64), atol=1e-4, rtol=0)
+
+
+def test_effective_complexity_counts_pixels():
+    maps = torch.zeros(2, 4, 4)
+    maps[0, 0, 0], maps[0, 1, 1], maps[0, 2, 2] = -10.0, 2.0, 0.5
+    finding = torch.zeros(2, 4, 4, dtype=torch.bool)
+    assert EffectiveComplexity()(map_evidence(maps, finding)).tolist() == [2 / 16, 0.0]

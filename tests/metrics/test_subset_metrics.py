@@ -1,0 +1,109 @@
+"""Metrics on random subsets: against a loop over subsets in numpy, on additive models, and shared by all maps."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import pearsonr
+
+from tests.metrics.cases import evidence, linear_model
+from xraybench.errors import UsageError
+from xraybench.metrics._probes import correlation, subsets
+from xraybench.metrics.faithfulness_correlation import FaithfulnessCorrelation
+from xraybench.metrics.infidelity import Infidelity
+from xraybench.metrics.sensitivity_n import SHARES, SensitivityN
+
+
+def falls(here, removed):
+    """f(x) - f(x with `removed` [draws,H,W] at the training mean), image 2's."""
+    with torch.no_grad():
+        target = here.targets[2]
+        whole = here.model(here.images[2:3])[0, target].double()
+        without = torch.where(removed[:, None], here.baseline, here.images[2])
+        return (whole - here.model(without)[:, target].double()).numpy()
+
+
+def test_faithfulness_correlation_is_pearsons_over_the_subsets():
+    here, metric = evidence(), FaithfulnessCorrelation(draws=12)
+    removed = subsets(here, metric, metric.share)[2]
+    total = (here.maps[2].double() * removed).sum((1, 2)).numpy()
+    assert metric(here)[2].item() == pytest.approx(pearsonr(total, falls(here, removed))[0], abs=1e-6)
+
+
+def test_sensitivity_n_is_the_mean_of_the_sizes():
+    here, metric = evidence(), SensitivityN(draws=12)
+    each = []
+    for share in SHARES:
+        removed = subsets(here, metric, share)[2]
+        total = (here.maps[2].double() * removed).sum((1, 2)).numpy()
+        each.append(pearsonr(total, falls(here, removed))[0])
+    assert metric(here)[2].item() == pytest.approx(np.mean(each), abs=1e-6)
+
+
+def test_infidelity_is_the_residual_of_the_best_scale():
+    here, metric = evidence(), Infidelity(draws=12)
+    removed = subsets(here, metric, metric.share)[2]
+    change = torch.where(removed, here.images[2, 0] - here.baseline[0], 0.0).double()
+    predicted, fall = (change * here.maps[2].double()).sum((1, 2)).numpy(), falls(here, removed)
+    scale, *_ = np.linalg.lstsq(predicted[:, None], fall, rcond=None)
+    expected = np.square(scale * predicted - fall).mean() / np.square(fall).mean()
+    assert metric(here)[2].item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_on_an_additive_model_contributions_correlate_fully(channels):
+    model = linear_model(12, channels)
+    weights = model[1].weight.detach().view(1, channels, 12, 12)
+    here = evidence(
+        channels=channels, model=model, targets=torch.zeros(6, dtype=torch.int64), maps=torch.zeros(6, 12, 12)
+    )
+    maps = (weights * (here.images - here.baseline)).sum(1)
+    full = dataclasses.replace(here, maps=maps, shared={})
+    torch.testing.assert_close(FaithfulnessCorrelation()(full), torch.ones(6, dtype=torch.float64), atol=1e-5, rtol=0)
+    torch.testing.assert_close(SensitivityN()(full), torch.ones(6, dtype=torch.float64), atol=1e-5, rtol=0)
+    if channels == 1:  # the gradient predicts every change of an additive model
+        gradient = dataclasses.replace(here, maps=weights[0].expand(6, -1, -1).clone(), shared={})
+        assert Infidelity()(gradient).max() < 1e-8
+
+
+def test_subsets_do_not_depend_on_the_map_and_have_their_size():
+    here, metric = evidence(size=32), FaithfulnessCorrelation(draws=8)
+    other = dataclasses.replace(here, maps=-here.maps.flip(1), shared={})
+    for share in (1 / 16, 0.25, 0.5):
+        removed = subsets(here, metric, share)
+        assert torch.equal(removed, subsets(other, metric, share))
+        assert (removed.flatten(2).double().mean(2) == share).all()
+        blocks = removed.view(6, 8, 16, 2, 16, 2)
+        assert (blocks == blocks[:, :, :, :1, :, :1]).all()
+    assert not torch.equal(subsets(here, metric, 0.25)[0], subsets(here, metric, 0.25)[1])
+
+
+def test_ten_maps_cost_what_one_does():
+    here, kept, calls = evidence(), {}, []
+
+    def artefacts(key, compute):
+        if key not in kept:
+            calls.append(key)
+            kept[key] = compute()
+        return kept[key]
+
+    for seed in range(10):
+        maps = torch.randn(6, 12, 12, generator=torch.Generator().manual_seed(seed))
+        SensitivityN()(dataclasses.replace(here, maps=maps, shared={}, artefacts=artefacts))
+    assert len(calls) == 1 + len(SHARES)
+
+
+def test_constant_rows():
+    one = torch.tensor([[1.0, 1.0, 1.0], [1.0, 2.0, 4.0], [1.0, 2.0, 4.0]], dtype=torch.float64)
+    other = torch.tensor([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0], [-1.0, -2.0, -4.0]], dtype=torch.float64)
+    found = correlation(one, other)
+    assert found[0] == 0
+    assert found[1].isnan()
+    assert found[2] == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("settings", [{"draws": 2}, {"patch": 0.0}, {"imputer": "men"}])
+def test_unusable_settings_are_refused(settings):
+    with pytest.raises(UsageError):
+        FaithfulnessCorrelation(**settings)
