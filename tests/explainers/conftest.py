@@ -56,7 +56,7 @@ def context_of() -> Callable[..., Context]:
         shape = images.shape[1:]
         return Context(
             baseline=torch.zeros(shape) if baseline is None else baseline,
-            background=torch.rand(3, *shape, generator=torch.Generator().manual_seed(6)),
+            background=torch.rand(8, *shape, generator=torch.Generator().manual_seed(6)),
             low=torch.zeros(shape[0], 1, 1),
             high=torch.ones(shape[0], 1, 1),
             seeds=torch.arange(len(images)) + 11,

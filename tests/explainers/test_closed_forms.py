@@ -6,8 +6,15 @@ from torch import nn
 
 from xraybench import registry
 from xraybench.errors import NotApplicableError
+from xraybench.explainers._hooks import enlarged, layer_maps
 
-SMALL = {"integrated-gradients": "(steps=8)", "smoothgrad": "(samples=4)", "rise": "(masks=40)"}
+SMALL = {
+    "integrated-gradients": "(steps=8)",
+    "smoothgrad": "(samples=4)",
+    "rise": "(masks=40)",
+    "lime": "(samples=40)",
+    "kernel-shap": "(samples=40)",
+}
 
 
 def explainer(name: str):
@@ -114,7 +121,27 @@ def test_noise_masks_and_windows_over_the_edge_are_not_symmetric(name, build, im
     assert float((maps - maps.flip(2)).abs().max()) > 1e-3 * float(maps.abs().max())
 
 
-@pytest.mark.parametrize("name", registry.EXPLAINERS)
+SEE_NO_LOGIT = ("eigen-cam", "channel-activation", "deconvnet-top-n")
+NOT_ZERO_FOR_A_CONSTANT = {*SEE_NO_LOGIT, "score-cam"}  # a softmax over equal scores weighs all channels alike
+
+
+@pytest.mark.parametrize("name", SEE_NO_LOGIT)
+def test_what_looks_at_no_logit_gives_all_targets_the_same_map(name, build, images, targets, context_of):
+    model, context = build("small-cnn"), context_of(images)
+    maps = [explainer(name)(model, images, logits, context) for logits in (targets, (targets + 1) % 3)]
+    assert torch.equal(*maps)
+    assert maps[0].any()
+
+
+def test_score_cam_gives_a_constant_logit_the_mean_of_the_channels(build, images, targets, context_of):
+    model = build("small-cnn")
+    model.head.weight.data.zero_()
+    maps = explainer("score-cam(channels=96)")(model, images, targets, context_of(images))
+    means = enlarged(layer_maps(model, model.block6, images).mean(1), images)
+    torch.testing.assert_close(maps, means.detach())
+
+
+@pytest.mark.parametrize("name", [name for name in registry.EXPLAINERS if name not in NOT_ZERO_FOR_A_CONSTANT])
 @pytest.mark.parametrize("model_name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
 def test_a_constant_logit_gives_a_zero_map(name, model_name, build, images, targets, context_of):
     model = build(model_name)

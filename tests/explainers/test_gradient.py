@@ -6,7 +6,9 @@ import torch
 from torch import nn
 
 from xraybench.errors import NotApplicableError, UsageError
-from xraybench.explainers.gradient import Gradient, GradientXInput, GuidedBackprop, IntegratedGradients, SmoothGrad
+from xraybench.explainers.deeplift import DeepLift, DeepLiftShap
+from xraybench.explainers.gradient import Deconvolution, Gradient, GradientXInput, GuidedBackprop, IntegratedGradients
+from xraybench.explainers.sampled_gradient import ExpectedGradients, SmoothGrad, SmoothGradSquared, VarGrad
 
 pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor", "ignore:Setting")
 
@@ -40,6 +42,14 @@ def test_guided_backprop_is_captums(name, build, images, targets, context_of):
     model = build(name)
     found = GuidedBackprop()(model, images, targets, context_of(images))
     expected = captum.attr.GuidedBackprop(model).attribute(images.clone(), target=targets).sum(1)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_deconvolution_is_captums(name, build, images, targets, context_of):
+    model = build(name)
+    found = Deconvolution()(model, images, targets, context_of(images))
+    expected = captum.attr.Deconvolution(model).attribute(images.clone(), target=targets).sum(1)
     torch.testing.assert_close(found, expected)
 
 
@@ -100,6 +110,51 @@ def test_smoothgrad_without_noise_is_the_gradient(build, images, targets, contex
     model, context = build("densenet-tiny"), context_of(images)
     found = SmoothGrad(samples=2, noise=0.0)(model, images, targets, context)
     torch.testing.assert_close(found, Gradient()(model, images, targets, context))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_squares_and_variances_are_of_smoothgrads_gradients(name, build, images, targets, context_of):
+    model, context = build(name), context_of(images)
+    squares, variances = SmoothGradSquared(5, 0.2), VarGrad(5, 0.2)
+    for i, seed in enumerate(context.seeds):
+        noise = torch.randn((5, 1, 32, 32), generator=torch.Generator().manual_seed(int(seed)))
+        copies = (images[i] + 0.2 * noise).requires_grad_()
+        (gradient,) = torch.autograd.grad(model(copies)[:, targets[i]].sum(), copies)
+        scale = float(gradient.square().max())
+        found = (method(model, images, targets, context)[i] for method in (squares, variances))
+        expected = (gradient.square().mean(0)[0], gradient.var(0, correction=0)[0])
+        for ours, direct in zip(found, expected, strict=True):
+            torch.testing.assert_close(ours, direct, atol=1e-5 * scale, rtol=1e-4)
+
+
+def test_expected_gradients_are_exact_for_a_square_in_the_mean(images, context_of):
+    context, targets = context_of(images), torch.zeros(len(images), dtype=torch.long)
+    found = ExpectedGradients(samples=4000)(HalfSquare(), images, targets, context)
+    expected = ((images**2 - (context.background**2).mean(0)) / 2).sum(1)
+    assert float((found - expected).abs().max()) < 0.06  # a Monte Carlo mean of 4,000 draws
+    assert float((found - expected).mean().abs()) < 0.002
+
+
+def test_expected_gradients_of_a_linear_model_are_its_weights_times_the_drawn_differences(images, context_of):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1024, 2))
+    context, targets = context_of(images), torch.tensor([0, 1, 0, 1])
+    method = ExpectedGradients(samples=30)
+    chosen, _ = method._draws(8, context.seeds)
+    weights = model[1].weight.detach()[targets].view(-1, 32, 32)
+    expected = (images[:, 0] - context.background[chosen].mean(0)[:, 0]) * weights
+    torch.testing.assert_close(method(model, images, targets, context), expected, atol=1e-6, rtol=1e-4)
+    assert chosen.shape == (30, 4)
+    assert set(chosen.flatten().tolist()) == set(range(8))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_deepliftshap_is_the_mean_over_baselines_and_complete(name, build, images, targets, context_of):
+    model, context = build(name), context_of(images)
+    each = [DeepLift()(model, images, targets, context_of(images, baseline)) for baseline in context.background]
+    method = DeepLiftShap()
+    maps = method(model, images, targets, context)
+    torch.testing.assert_close(maps, torch.stack(each).mean(0))
+    assert method.notes(model, images, targets, context, maps)["completeness_error"] < 1e-3
 
 
 def test_no_forward_is_larger_than_the_batch_size(build, images, targets, context_of):

@@ -5,15 +5,38 @@ import torch
 from torch import nn
 
 from xraybench.errors import NotApplicableError, UsageError
-from xraybench.explainers._relevance import deep_taylor, epsilon_plus_flat, prepared, relevance
-from xraybench.explainers.lrp import DeepTaylor, EpsilonPlusFlat
+from xraybench.explainers._relevance import (
+    deep_taylor,
+    epsilon_gamma_box,
+    epsilon_plus_flat,
+    everywhere_alpha_beta,
+    everywhere_epsilon,
+    prepared,
+    relevance,
+)
+from xraybench.explainers.gradient import GradientXInput
+from xraybench.explainers.lrp import (
+    DeepTaylor,
+    EpsilonPlusFlat,
+    ExcitationBackprop,
+    LrpAlpha1Beta0,
+    LrpAlpha2Beta1,
+    LrpEpsilon,
+    LrpZ,
+)
 from xraybench.models.densenet import DenseNet
 
 EXACT = {"stabilizer": 1e-12}
-METHODS = [EpsilonPlusFlat(epsilon=1e-12, **EXACT), DeepTaylor(**EXACT)]
+METHODS = [
+    EpsilonPlusFlat(epsilon=1e-12, **EXACT),
+    DeepTaylor(**EXACT),
+    LrpAlpha2Beta1(**EXACT),
+    LrpAlpha1Beta0(**EXACT),
+]
+NAMES = ["epsilon-plus-flat", "deep-taylor", "alpha2-beta1", "alpha1-beta0"]
 
 
-@pytest.mark.parametrize("explainer", METHODS, ids=["epsilon-plus-flat", "deep-taylor"])
+@pytest.mark.parametrize("explainer", METHODS, ids=NAMES)
 @pytest.mark.parametrize("bn", ["canonised", "pass"])
 @pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
 def test_relevance_sums_to_the_logit(explainer, bn, name, build, images, targets, context_of):
@@ -27,7 +50,7 @@ def test_relevance_sums_to_the_logit(explainer, bn, name, build, images, targets
     assert explainer.notes(model, images, targets, context, maps)["conservation_error"] < 1e-4
 
 
-@pytest.mark.parametrize("explainer", METHODS, ids=["epsilon-plus-flat", "deep-taylor"])
+@pytest.mark.parametrize("explainer", METHODS, ids=NAMES)
 def test_conserves_on_a_densenet_of_four_blocks(explainer, context_of):
     torch.manual_seed(2)
     model = DenseNet(4, in_channels=1, growth=12, blocks=(2, 3, 2, 2), stem=16).double().eval()
@@ -62,6 +85,22 @@ def through(inputs, weight, relevance):
     return inputs * ((relevance / (inputs @ weight.T)) @ weight)
 
 
+def damped(inputs, weight, relevance):
+    """The epsilon rule, 0.25 with the sum's own sign."""
+    z = inputs @ weight.T
+    return inputs * ((relevance / (z + 0.25 * torch.where(z < 0, -1.0, 1.0))) @ weight)
+
+
+def alpha_beta(alpha, beta):
+    def rule(inputs, weight, relevance):
+        """alpha shares of the positive contributions less beta shares of the negative ones."""
+        parts = inputs[:, None, :] * weight
+        shares = [part / part.sum(2, keepdim=True) for part in (parts.clamp(min=0), parts.clamp(max=0))]
+        return torch.einsum("bji,bj->bi", alpha * shares[0] - beta * shares[1], relevance)
+
+    return rule
+
+
 def plus(inputs, weight, relevance):
     """z+ for inputs of both signs: only positive contributions x_i w_ji count."""
     parts = (inputs[:, None, :] * weight).clamp(min=0)
@@ -87,8 +126,13 @@ LOW, HIGH = torch.zeros(1, 1, 1).double(), torch.ones(1, 1, 1).double()
     [
         (epsilon_plus_flat(1e-12, 1e-12), through, flat),
         (deep_taylor(LOW, HIGH, torch.Size([32, 32]), 1e-12), plus, box),
+        (everywhere_epsilon(1e-12, 1e-12), through, through),
+        (everywhere_epsilon(0.25, 1e-12), damped, damped),
+        (everywhere_alpha_beta(2.0, 1.0, 1e-12), alpha_beta(2, 1), alpha_beta(2, 1)),
+        (everywhere_alpha_beta(1.0, 0.0, 1e-12), alpha_beta(1, 0), alpha_beta(1, 0)),
+        (epsilon_gamma_box(1e-12, 0.25, LOW, HIGH, torch.Size([32, 32]), 1e-12), through, box),
     ],
-    ids=["epsilon", "taylor"],
+    ids=["plus-flat", "taylor", "z", "epsilon", "alpha2-beta1", "alpha1-beta0", "gamma-box"],
 )
 def test_an_mlp_in_matrix_form(composite, hidden, first, build, images, targets):
     model, images = build("mlp-400-tanh").double(), images.double()
@@ -101,7 +145,8 @@ def test_an_mlp_in_matrix_form(composite, hidden, first, build, images, targets)
     for i, (inputs, linear) in reversed(list(enumerate(zip(activations, linears, strict=True)))):
         expected = (hidden if i else first)(inputs, linear.weight, expected)
     found = relevance(prepared(model, "canonised"), composite, images, targets, batch_size=3)
-    torch.testing.assert_close(found.flatten(1), expected.detach(), rtol=1e-5, atol=1e-12)
+    rounding = 1e-12 * float(activations[0].abs().max() * expected.abs().max()) * 1024  # signed shares cancel
+    torch.testing.assert_close(found.flatten(1), expected.detach(), rtol=1e-5, atol=max(rounding, 1e-12))
 
 
 def test_the_flat_rule_is_refused_where_all_pixels_would_get_the_same(build, images, targets, context_of):
@@ -112,3 +157,33 @@ def test_the_flat_rule_is_refused_where_all_pixels_would_get_the_same(build, ima
 def test_an_unknown_treatment_of_batchnorm_is_a_usage_error():
     with pytest.raises(UsageError, match="canonised or pass"):
         EpsilonPlusFlat(bn="merged")
+
+
+def test_the_basic_rule_is_gradient_times_input_without_biases(images, targets, context_of):
+    torch.manual_seed(4)
+    layers = nn.Conv2d(1, 4, 3, bias=False), nn.ReLU(), nn.Conv2d(4, 4, 3, stride=2, bias=False), nn.ReLU()
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(784, 3, bias=False)).double().eval()
+    images, context = images.double(), context_of(images)
+    found = LrpZ(**EXACT)(model, images, targets, context)
+    expected = GradientXInput()(model, images, targets, context)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_epsilon_absorbs_and_the_more_the_larger_it_is(build, images, targets, context_of):
+    model, images, context = build("small-cnn").double(), images.double(), context_of(images)
+    sizes = [
+        float(LrpEpsilon(epsilon=epsilon)(model, images, targets, context).abs().sum()) for epsilon in (0.25, 2.5, 25.0)
+    ]
+    assert sizes[0] > sizes[1] > sizes[2] > 0
+
+
+@pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
+def test_excitation_backprop_is_the_logits_shares_and_sums_to_one(name, build, images, targets, context_of):
+    model, images, context = build(name).double(), images.double(), context_of(images)
+    method = ExcitationBackprop(**EXACT)
+    maps = method(model, images, targets, context)
+    torch.testing.assert_close(maps.sum((1, 2)), torch.ones(4).double(), rtol=1e-4, atol=0)
+    assert method.notes(model, images, targets, context, maps)["conservation_error"] < 1e-4
+    logits = model(images).gather(1, targets[:, None])[:, 0].detach()
+    shares = LrpAlpha1Beta0(**EXACT)(model, images, targets, context) / logits[:, None, None]
+    torch.testing.assert_close(maps, shares, rtol=1e-6, atol=1e-12)

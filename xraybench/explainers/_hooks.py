@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from xraybench.errors import NotApplicableError
-from xraybench.explainers._model import target_logits
+from xraybench.explainers._model import explained, target_logits
 
 
 def relus(model: nn.Module) -> list[nn.ReLU]:
@@ -20,21 +21,28 @@ def relus(model: nn.Module) -> list[nn.ReLU]:
     return found
 
 
+Gradients = tuple[Tensor, ...] | Tensor
+BackwardHook = Callable[[nn.Module, Gradients, Gradients], tuple[Tensor]]
+
+
+def guided_relus(model: nn.Module) -> AbstractContextManager[None]:
+    """Every ReLU passes positive gradients only, and only where it was open."""
+    return _backward_hooked(model, lambda module, grad_input, grad_output: (grad_input[0].clamp(min=0),))
+
+
+def deconvolved_relus(model: nn.Module) -> AbstractContextManager[None]:
+    """Every ReLU passes positive gradients only, wherever it was open or not (Zeiler & Fergus, ECCV 2014, sec. 2.1)."""
+    return _backward_hooked(model, lambda module, grad_input, grad_output: (grad_output[0].clamp(min=0),))
+
+
 @contextmanager
-def guided_relus(model: nn.Module) -> Iterator[None]:
-    """Every ReLU passes positive gradients only."""
-    handles = [relu.register_full_backward_hook(_positive_part) for relu in relus(model)]
+def _backward_hooked(model: nn.Module, hook: BackwardHook) -> Iterator[None]:
+    handles = [relu.register_full_backward_hook(hook) for relu in relus(model)]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _positive_part(
-    module: nn.Module, grad_input: tuple[Tensor, ...] | Tensor, grad_output: tuple[Tensor, ...] | Tensor
-) -> tuple[Tensor]:
-    return (grad_input[0].clamp(min=0),)
 
 
 def cam_layer(model: nn.Module) -> nn.Module:
@@ -60,3 +68,46 @@ def maps_and_gradients(model: nn.Module, layer: nn.Module, images: Tensor, targe
         handle.remove()
     (gradients,) = torch.autograd.grad(logits.sum(), found[-1])
     return found[-1].detach(), gradients
+
+
+def layer_maps(model: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
+    """The layer's output [B,K,h,w], in one forward."""
+    found: list[Tensor] = []
+    handle = layer.register_forward_hook(lambda module, inputs, output: found.append(output))
+    try:
+        model(images)
+    finally:
+        handle.remove()
+    return found[-1]
+
+
+def logits_with(model: nn.Module, layer: nn.Module, maps: Tensor, images: Tensor, targets: Tensor) -> Tensor:
+    """The target's logit [B] where the layer gives `maps` instead of its own output; the forward is whole."""
+    handle = layer.register_forward_hook(lambda module, inputs, output: maps)
+    try:
+        return target_logits(model, images, targets)
+    finally:
+        handle.remove()
+
+
+def refuse_without_global_average(model: nn.Module, images: Tensor) -> None:
+    """NotApplicableError where the logits are not one linear layer of the CAM layer's means: measured, not assumed."""
+    layer, names = cam_layer(model), getattr(model, "layers", ())
+    head = model.get_submodule(names[-1]) if names else None
+    refusal = NotApplicableError("CAM needs global average pooling and one linear layer after the last convolution")
+    if not isinstance(head, nn.Linear):
+        raise refusal
+    seen: list[Tensor] = []
+    handle = head.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    try:
+        with explained(model), torch.no_grad():
+            means = layer_maps(model, layer, images).mean((2, 3))
+    finally:
+        handle.remove()
+    if means.shape != seen[-1].shape or not torch.allclose(means, seen[-1], rtol=1e-3, atol=1e-5):
+        raise refusal
+
+
+def enlarged(cams: Tensor, images: Tensor) -> Tensor:
+    """[B,h,w] -> [B,H,W], bilinear, pixel centres aligned."""
+    return interpolate(cams.unsqueeze(1), size=images.shape[2:], mode="bilinear", align_corners=False).squeeze(1)

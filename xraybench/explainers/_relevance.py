@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from zennit.composites import SpecialFirstLayerMapComposite, layer_map_base
-from zennit.rules import Epsilon, Flat, Pass, ZBox, ZPlus
+from zennit.composites import LayerMapComposite, SpecialFirstLayerMapComposite, layer_map_base
+from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, ZBox, ZPlus
 from zennit.types import Convolution, Linear
 
 from xraybench.errors import NotApplicableError
@@ -49,12 +49,40 @@ def deep_taylor(low: Tensor, high: Tensor, side: torch.Size, stabilizer: float) 
     side: height and width of the images, for a first layer that sees them flattened.
     """
     layers = [(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, ZPlus(stabilizer, ZERO_BIAS))]
+    return SpecialFirstLayerMapComposite(layers, _box(low, high, side, stabilizer))
+
+
+def everywhere_epsilon(epsilon: float, stabilizer: float) -> LayerMapComposite:
+    """The epsilon rule in every layer (LRP-0 where it is near 0)."""
+    return LayerMapComposite([(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, Epsilon(epsilon, ZERO_BIAS))])
+
+
+def everywhere_alpha_beta(alpha: float, beta: float, stabilizer: float) -> LayerMapComposite:
+    """The alpha-beta rule in every layer."""
+    rule = AlphaBeta(alpha, beta, stabilizer, ZERO_BIAS)
+    return LayerMapComposite([(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, rule)])
+
+
+def epsilon_gamma_box(
+    epsilon: float, gamma: float, low: Tensor, high: Tensor, side: torch.Size, stabilizer: float
+) -> SpecialFirstLayerMapComposite:
+    """Epsilon in linear layers, gamma in convolutions, z-box in the first layer (Montavon et al., 2019)."""
+    layers = [
+        (Threshold, Pass()),
+        *layer_map_base(stabilizer),
+        (Convolution, Gamma(gamma, stabilizer, ZERO_BIAS)),
+        (Linear, Epsilon(epsilon, ZERO_BIAS)),
+    ]
+    return SpecialFirstLayerMapComposite(layers, _box(low, high, side, stabilizer))
+
+
+def _box(low: Tensor, high: Tensor, side: torch.Size, stabilizer: float) -> list[tuple[Any, Any]]:
+    """The z-box rule of a first layer, whether it sees images or, flattened, their pixels."""
     flat = [bound.expand(-1, *side).reshape(1, -1) for bound in (low, high)]
-    first = [
+    return [
         (Convolution, ZBox(low[None], high[None], stabilizer, ZERO_BIAS)),
         (Linear, ZBox(*flat, stabilizer, ZERO_BIAS)),
     ]
-    return SpecialFirstLayerMapComposite(layers, first)
 
 
 def relevance(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from xraybench.errors import NotApplicableError
+from xraybench.errors import NotApplicableError, UsageError
 from xraybench.spec import Context, Needs
 
 if TYPE_CHECKING:
@@ -57,6 +57,47 @@ class DeepLift:
         from xraybench.explainers._notes import completeness_error
 
         error = completeness_error(model, images, targets, context.baseline[None], context.batch_size, maps)
+        return {"completeness_error": error}
+
+
+@dataclass(frozen=True)
+class DeepLiftShap:
+    """The mean of DeepLIFT over training images as baselines (Lundberg & Lee, NeurIPS 2017, sec. 4.2).
+
+    baselines: of the context's background, the first so many. Contributions sum to f(x) - mean f(baselines).
+    """
+
+    baselines: int = 8
+    family: ClassVar[str] = "gradient"
+    signed: ClassVar[bool] = True
+    needs: ClassVar[Needs] = "gradient"
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.baselines < 1:
+            raise UsageError(f"deepliftshap with baselines={self.baselines}", "at least one baseline")
+
+    def cost(self, image_size: int) -> int:
+        """DeepLIFT's for each baseline, as far as the background has so many."""
+        return 3 * self.baselines
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        import torch
+
+        each = [
+            DeepLift()(model, images, targets, replace(context, baseline=baseline))
+            for baseline in context.background[: self.baselines]
+        ]
+        return torch.stack(each).mean(0)
+
+    def notes(
+        self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
+    ) -> dict[str, float]:
+        """How far the map's sum is from f(x) - mean f(baselines), relative."""
+        from xraybench.explainers._notes import completeness_error
+
+        references = context.background[: self.baselines]
+        error = completeness_error(model, images, targets, references, context.batch_size, maps)
         return {"completeness_error": error}
 
 

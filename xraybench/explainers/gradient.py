@@ -9,7 +9,7 @@ from xraybench.errors import UsageError
 from xraybench.spec import Context, Needs
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,29 @@ class GuidedBackprop:
 
 
 @dataclass(frozen=True)
+class Deconvolution:
+    """The gradient, negative parts stopped on their way back wherever a ReLU stands (Zeiler & Fergus, ECCV 2014).
+
+    Unlike guided backpropagation it does not ask whether the ReLU was open.
+    """
+
+    family: ClassVar[str] = "gradient"
+    signed: ClassVar[bool] = True
+    needs: ClassVar[Needs] = "gradient"
+    version: ClassVar[int] = 1
+
+    def cost(self, image_size: int) -> int:
+        """A forward and a backward."""
+        return 3
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._hooks import deconvolved_relus
+
+        with deconvolved_relus(model):
+            return _gradients(model, images, targets, context).sum(1)
+
+
+@dataclass(frozen=True)
 class IntegratedGradients:
     """(x - baseline) times the mean gradient on the straight line between them (Sundararajan et al., ICML 2017, eq. 1).
 
@@ -105,12 +128,14 @@ class IntegratedGradients:
         return torch.cat(parts).sum(1)
 
     def _mean_gradient(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._points import gradients_at
         from xraybench.explainers._quadrature import nodes_and_weights
 
         baseline = context.baseline.to(images)
         nodes, weights = (values.to(images) for values in nodes_and_weights(self.rule, self.steps))
         offsets = (nodes.view(-1, 1, 1, 1, 1) - 1) * (images - baseline)
-        return _weighted_gradient(model, images, offsets, weights, targets, context.batch_size)
+        gradients = gradients_at(model, images + offsets, targets, context.batch_size)
+        return (gradients * weights.view(-1, 1, 1, 1, 1)).sum(0)
 
     def notes(
         self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
@@ -122,75 +147,9 @@ class IntegratedGradients:
         return {"completeness_error": error}
 
 
-@dataclass(frozen=True)
-class SmoothGrad:
-    """The mean gradient over noisy copies of the image (Smilkov et al., 2017).
-
-    samples: copies; noise: the standard deviation as a share of the input's range (high - low of its channel).
-    """
-
-    samples: int = 25
-    noise: float = 0.15
-    family: ClassVar[str] = "gradient"
-    signed: ClassVar[bool] = True
-    needs: ClassVar[Needs] = "gradient"
-    version: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        if self.samples < 1 or self.noise < 0:
-            raise UsageError("smoothgrad takes at least one sample and a noise of 0 or more")
-
-    def cost(self, image_size: int) -> int:
-        """A forward and a backward a sample."""
-        return 3 * self.samples
-
-    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
-        import torch
-
-        from xraybench.explainers._batches import groups
-        from xraybench.explainers._model import explained
-
-        weights = torch.full((self.samples,), 1 / self.samples).to(images)
-        parts = []
-        with explained(model):
-            for group in groups(len(images), self.samples, context.batch_size):
-                noise = self._noise(images[group], context.seeds[group], context)
-                parts.append(
-                    _weighted_gradient(model, images[group], noise, weights, targets[group], context.batch_size)
-                )
-        return torch.cat(parts).sum(1)
-
-    def _noise(self, images: Tensor, seeds: Tensor, context: Context) -> Tensor:
-        """[samples,B,C,H,W], each image's from its own seed."""
-        import torch
-
-        from xraybench.explainers._draws import per_image
-
-        shape = (self.samples, *images.shape[1:])
-
-        def draw(generator: Generator) -> Tensor:
-            return torch.randn(shape, generator=generator)
-
-        spread = self.noise * (context.high - context.low).to(images)
-        return per_image(seeds, draw).to(images).transpose(0, 1) * spread
-
-
 def _gradients(model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
     from xraybench.explainers._batches import in_batches
     from xraybench.explainers._model import explained, input_gradient
 
     with explained(model):
         return in_batches(lambda x, t: input_gradient(model, x, t), images, targets, context.batch_size)
-
-
-def _weighted_gradient(
-    model: nn.Module, images: Tensor, offsets: Tensor, weights: Tensor, targets: Tensor, batch_size: int
-) -> Tensor:
-    """sum over n of weights[n] * gradient at (images + offsets[n]): offsets [N,B,C,H,W] -> [B,C,H,W]."""
-    from xraybench.explainers._batches import in_batches
-    from xraybench.explainers._model import input_gradient
-
-    points = (images + offsets).flatten(0, 1)
-    repeated = targets.repeat(len(weights))
-    gradients = in_batches(lambda x, t: input_gradient(model, x, t), points, repeated, batch_size)
-    return (gradients.view_as(offsets) * weights.view(-1, 1, 1, 1, 1)).sum(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from xraybench.errors import UsageError
 from xraybench.spec import Context, Needs
@@ -42,6 +42,15 @@ class _Lrp:
         return {"conservation_error": conservation_error(model, images, targets, context.batch_size, maps)}
 
 
+def _propagated(
+    method: _Lrp, composite: Any, model: nn.Module, images: Tensor, targets: Tensor, context: Context
+) -> Tensor:
+    """Maps [B,H,W] of the logit's relevance, colours summed."""
+    from xraybench.explainers._relevance import prepared, relevance
+
+    return relevance(prepared(model, method.bn), composite, images, targets, context.batch_size).sum(1)
+
+
 @dataclass(frozen=True)
 class EpsilonPlusFlat(_Lrp):
     """Epsilon in linear layers, z+ in convolutions, flat in the first (Lapuschkin et al., Nature Communications 2019).
@@ -52,11 +61,100 @@ class EpsilonPlusFlat(_Lrp):
     epsilon: float = 1e-6
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
-        from xraybench.explainers._relevance import epsilon_plus_flat, prepared, refuse_flat, relevance
+        from xraybench.explainers._relevance import epsilon_plus_flat, refuse_flat
 
         refuse_flat(model)
-        composite = epsilon_plus_flat(self.epsilon, self.stabilizer)
-        return relevance(prepared(model, self.bn), composite, images, targets, context.batch_size).sum(1)
+        return _propagated(self, epsilon_plus_flat(self.epsilon, self.stabilizer), model, images, targets, context)
+
+
+@dataclass(frozen=True)
+class LrpZ(_Lrp):
+    """The basic rule in every layer: each input's share of its neuron's sum (Bach et al. 2015, eq. 56; LRP-0).
+
+    In exact arithmetic it is gradient times input for networks of ReLUs; where a sum is near 0 its shares are huge, and
+    signed. bn: only `canonised`; through an unfolded BatchNorm it explodes.
+    """
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._relevance import everywhere_epsilon
+
+        return _propagated(self, everywhere_epsilon(self.stabilizer, self.stabilizer), model, images, targets, context)
+
+
+@dataclass(frozen=True)
+class LrpEpsilon(_Lrp):
+    """The basic rule with epsilon added to every sum, which absorbs weak and contradictory shares (Bach et al. 2015,
+    eq. 58).
+    """
+
+    epsilon: float = 0.25
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._relevance import everywhere_epsilon
+
+        return _propagated(self, everywhere_epsilon(self.epsilon, self.stabilizer), model, images, targets, context)
+
+
+@dataclass(frozen=True)
+class LrpAlpha2Beta1(_Lrp):
+    """Twice the shares of activating contributions less once those of inhibiting ones (Bach et al. 2015, eq. 60)."""
+
+    alpha: ClassVar[float] = 2.0
+    beta: ClassVar[float] = 1.0
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._relevance import everywhere_alpha_beta
+
+        composite = everywhere_alpha_beta(self.alpha, self.beta, self.stabilizer)
+        return _propagated(self, composite, model, images, targets, context)
+
+
+@dataclass(frozen=True)
+class LrpAlpha1Beta0(LrpAlpha2Beta1):
+    """The shares of activating contributions alone (Bach et al. 2015, eq. 60; z+ where activations are positive)."""
+
+    alpha: ClassVar[float] = 1.0
+    beta: ClassVar[float] = 0.0
+
+
+@dataclass(frozen=True)
+class EpsilonGammaBox(_Lrp):
+    """Epsilon in linear layers, gamma in convolutions, z-box in the first layer (Montavon et al. 2019, sec. 10.3).
+
+    gamma: how much positive weights are favoured. Signed inputs make it lose or gain relevance: see the error noted.
+    """
+
+    epsilon: float = 1e-6
+    gamma: float = 0.25
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._relevance import epsilon_gamma_box
+
+        low, high = context.low.to(images), context.high.to(images)
+        composite = epsilon_gamma_box(self.epsilon, self.gamma, low, high, images.shape[2:], self.stabilizer)
+        return _propagated(self, composite, model, images, targets, context)
+
+
+@dataclass(frozen=True)
+class ExcitationBackprop(_Lrp):
+    """Winning probabilities handed down by positive weights, from one (Zhang et al., IJCV 2018, eq. 5): z+ in every
+    layer, the first included. What a map holds does not depend on the logit's size.
+    """
+
+    signed: ClassVar[bool] = False
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
+        from xraybench.explainers._relevance import everywhere_alpha_beta, prepared, relevance
+
+        composite = everywhere_alpha_beta(1.0, 0.0, self.stabilizer)
+        copy = prepared(model, self.bn)
+        return relevance(copy, composite, images, targets, context.batch_size, start="one").sum(1)
+
+    def notes(
+        self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
+    ) -> dict[str, float]:
+        """How far the map's sum is from the one that it starts from."""
+        return {"conservation_error": float((maps.flatten(1).sum(1) - 1).abs().mean())}
 
 
 @dataclass(frozen=True)
@@ -64,7 +162,7 @@ class DeepTaylor(_Lrp):
     """z+ in every layer, z-box in the first, within the input's bounds (Montavon et al., Pattern Recognition 2017)."""
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
-        from xraybench.explainers._relevance import deep_taylor, prepared, relevance
+        from xraybench.explainers._relevance import deep_taylor
 
         composite = deep_taylor(context.low.to(images), context.high.to(images), images.shape[2:], self.stabilizer)
-        return relevance(prepared(model, self.bn), composite, images, targets, context.batch_size).sum(1)
+        return _propagated(self, composite, model, images, targets, context)
