@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from xraybench import registry
 from xraybench.errors import PluginError
 from xraybench.identity import digest
@@ -132,6 +134,14 @@ def asdict_of(table: Any) -> dict[str, Any]:
     return dict(table.model_dump(exclude_defaults=True))
 
 
+def recipe_of(table: BaseModel) -> dict[str, Any]:
+    """What a recipe says beyond the defaults: a key added to task files does not change those that leave it out.
+
+    A default that changes raises MODEL_VERSION.
+    """
+    return table.model_dump(exclude_defaults=True)
+
+
 def comparability_key(task: Task, preset: str, data_digest: str, n_explained: int) -> str:
     """Rows are ranked together only where this is the same: task, data and split, recipes, preset, library versions."""
     return digest(
@@ -139,7 +149,7 @@ def comparability_key(task: Task, preset: str, data_digest: str, n_explained: in
             "task": [task.name, task.version],
             "data": data_digest,
             "explained": n_explained,
-            "recipes": [asdict_of(entry) for entry in task.models_of(preset)],
+            "recipes": [recipe_of(entry) for entry in task.models_of(preset)],
             "preset": asdict_of(task.preset(preset)),
             "libraries": {library: version(library).split(".")[0] for library in LIBRARIES},
         }
@@ -203,7 +213,7 @@ def _chosen_models(task: Task, request: Request) -> list[ModelEntry]:
 
 def model_job(task: Task, entry: ModelEntry, seed: int, data_digest: str, image_size: int) -> ModelJob:
     """A model's identity: what it is trained on, how, and from which seed."""
-    recipe = asdict_of(entry) | {"presets": None}  # the same recipe in two presets is one model
+    recipe = recipe_of(entry) | {"presets": None}  # the same recipe in two presets is one model
     inputs = [MODEL_VERSION, task.kind, task.labels, recipe, seed, data_digest, image_size]
     return ModelJob(f"{entry.name}-s{seed}-{digest(inputs)[:8]}", entry, seed)
 

@@ -97,7 +97,12 @@ class ModelRecord(Record):
     parameters: int
     seconds: float
     history: list[dict[str, float | None]]  # a value that is not finite is written, and read, as null
-    scores: dict[str, Interval]  # on the test set: roc-auc, accuracy, kappa, ...
+    scores: dict[str, Interval]  # on the test set: roc-auc, accuracy, kappa, ... (several labels: means over them)
+    labels: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # the same for each label, where several
+    studies: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # by study: mean-probability, majority-vote
+    positives: dict[str, int] = Field(default_factory=dict)  # test images with the label
+    hidden: dict[str, str] = Field(default_factory=dict)  # label -> why it has no roc-auc and pr-auc
+    drawn: list[dict[str, Any]] = Field(default_factory=list)  # by stage: what a search of hyper-parameters settled on
     strata: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # e.g. grade=hairline -> scores
     beats_chance: bool
 

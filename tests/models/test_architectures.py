@@ -78,7 +78,9 @@ def test_the_tuberculosis_network_is_the_one_of_the_paper():
         model.get_submodule(name).register_forward_hook(
             lambda module, inputs, output, name=name: sides.update({name: tuple(output.shape[1:])})
         )
-    nn.Sequential(*list(model.eval())[:16])(torch.rand(1, 3, 227, 227))  # up to the first linear layer, at the paper's own size
+    nn.Sequential(*list(model.eval())[:16])(
+        torch.rand(1, 3, 227, 227)
+    )  # up to the first linear layer, at the paper's own size
     assert sides["conv1"] == (96, 111, 111)
     assert sides["norm2"] == (128, 53, 53)
     assert sides["conv5"][0] == 256
@@ -90,8 +92,8 @@ def test_the_tuberculosis_network_is_the_one_of_the_paper():
     assert [model.get_submodule(name).out_features for name in ("fc6", "fc7", "fc8")] == [4096, 4096, 2]
     assert cxr_cnn._side(227) == side
     weights = torch.cat([model.get_submodule(name).weight.flatten() for name in ("conv3", "fc7")])
-    assert float(weights.mean()) == pytest.approx(0, abs=1e-4)
-    assert float(weights.std()) == pytest.approx(0.01, rel=0.01)
+    assert weights.mean().item() == pytest.approx(0, abs=1e-4)
+    assert weights.std().item() == pytest.approx(0.01, rel=0.01)
 
 
 def test_radinet_is_densenet_169_under_five_dense_layers():
