@@ -27,6 +27,7 @@ class _Table(BaseModel):
 class Stage(_Table):
     """One training stage; a model entry's stages follow one another. Either `epochs` or `iterations` says how long."""
 
+    task: str | None = None  # another task, whose data and labels an earlier stage trains on
     epochs: int | None = Field(default=None, gt=0)
     iterations: int | None = Field(default=None, gt=0)  # optimiser steps
     batch_size: int = Field(gt=0)
@@ -82,12 +83,27 @@ class Stage(_Table):
 
 
 class ModelEntry(_Table):
-    """A model of the task: an architecture and how it is trained, in the presets that name it."""
+    """A model of the task: an architecture and how it is trained, in the presets that name it.
+
+    It starts from random weights, torchvision's ImageNet weights (`init`), a file (`weights`), or where an entry above
+    it ended (`after`). An entry of no preset is not explained: it is there for others to start from.
+    """
 
     name: str
     architecture: str
     presets: list[str]
+    init: Literal["random", "imagenet"] = "random"
+    weights: str | None = None
+    after: str | None = None
     stages: list[Stage] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_one_start(self) -> ModelEntry:
+        if (self.init != "random") + (self.weights is not None) + (self.after is not None) > 1:
+            raise ValueError("init, weights and after exclude one another: give one")
+        if self.presets and self.stages[-1].task is not None:
+            raise ValueError("the last stage of an entry that is explained trains on this task: leave out its task")
+        return self
 
 
 class Explained(_Table):
@@ -133,6 +149,11 @@ class Task(_Table):
     def preset(self, name: str) -> Preset:
         """The preset of that name."""
         return registry.near(name, self.presets, f"preset of task {self.name!r}")
+
+    def chain(self, entry: ModelEntry) -> list[ModelEntry]:
+        """The entries that are trained for this one, each after the one before; the entry itself is the last."""
+        before = next((other for other in self.models if other.name == entry.after), None)
+        return [*(self.chain(before) if before else []), entry]
 
     def models_of(self, preset: str) -> list[ModelEntry]:
         """The model entries that a preset trains."""
@@ -197,8 +218,17 @@ def _explained_error(path: Path, error: PydanticError) -> TaskFileError:
 
 def _check_names(path: Path, task: Task) -> None:
     """Names in a task file must exist, and presets named by models must be there."""
+    above: dict[str, ModelEntry] = {}
     for entry in task.models:
         registry.find("models", entry.architecture)
+        if entry.name in above:
+            raise TaskFileError(f"{path}: two models are called {entry.name!r}", "rename one")
+        if entry.after is not None:
+            start = registry.near(entry.after, above, f"model above {entry.name!r}")
+            if start.architecture != entry.architecture:
+                message = f"{path}: {entry.name!r} comes after {start.name!r}, which is a {start.architecture}"
+                raise TaskFileError(message, "give both the same architecture")
+        above[entry.name] = entry
         for named in entry.presets:
             if named not in task.presets:
                 raise TaskFileError(f"{path}: model {entry.name!r} names preset {named!r}", "no such preset here")

@@ -103,6 +103,10 @@ class NoLayers(Base):
     layers = ("conv", "heads")
 
 
+class OutputUnnamed(Base):
+    layers = ("head", "conv")
+
+
 class FlatCam(Base):
     cam_layer = "head"
 
@@ -135,6 +139,7 @@ def test_the_base_of_these_tests_keeps_it():
         (Added, "in place"),
         (Reused, "relu is used more than once"),
         (NoLayers, "heads"),
+        (OutputUnnamed, "last of the layers"),
         (FlatCam, "CAM layer head"),
         (HeadFirst, "head is defined before conv"),
         (Images, "logits"),

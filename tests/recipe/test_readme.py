@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from xraybench.tasks import Stage
+from xraybench.tasks import ModelEntry, Stage
 
 TEXT = (Path(__file__).parents[2] / "tasks" / "README.md").read_text()
 
@@ -16,6 +16,14 @@ def test_the_shown_recipes_are_read():
     assert stages[1].frozen_epochs == 25
 
 
+def test_the_shown_lineages_are_read():
+    (block,) = re.findall(r"```toml\n(.*?)```", TEXT.partition("## Transfer")[2], re.DOTALL)
+    entries = [ModelEntry.model_validate(entry) for entry in tomllib.loads(block)["models"]]
+    assert [entry.name for entry in entries if entry.presets] == [
+        "wristnet", "radinet-rand-wrist", "imagenet-wrist", "radinet-wrist"
+    ]  # fmt: skip
+
+
 def test_every_field_is_explained():
-    missing = [name for name in Stage.model_fields if f"`{name}`" not in TEXT]
+    missing = [name for name in Stage.model_fields if f"`{name}`" not in TEXT and f"`{name} =" not in TEXT]
     assert not missing

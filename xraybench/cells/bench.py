@@ -18,7 +18,7 @@ from xraybench.data.prepare import Prepared
 from xraybench.data.splits import INFERRED
 from xraybench.errors import DataError
 from xraybench.identity import seed_of
-from xraybench.planning import ModelJob
+from xraybench.lineage import ModelJob
 from xraybench.spec import Context, Twins
 from xraybench.training import Examples, predict
 
@@ -63,8 +63,9 @@ class Bench:
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor:
         """int64 [N] of class numbers, or (binary, multi-label) float32 [N,K] of 0, 1 or NaN."""
-        values = torch.tensor(self.prepared.index.iloc[rows][self.place.task.labels].to_numpy(), device=self.device)
-        return values.argmax(1) if self.place.task.kind == "multi-class" else values.float()
+        labels = self.prepared.index.iloc[rows][self.place.task.labels].to_numpy(dtype=np.float32)
+        values = torch.tensor(labels, device=self.device)
+        return values.argmax(1) if self.place.task.kind == "multi-class" else values
 
     def examples(self, split: str, inferred_labels: bool = True) -> Examples:
         """A split's images of which a label is known; DataError where all of them are inferred, and not wanted."""
