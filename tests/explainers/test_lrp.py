@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 from xraybench.errors import NotApplicableError, UsageError
+from xraybench.explainers._lrp_sums import with_sums
 from xraybench.explainers._relevance import deep_taylor, epsilon_plus_flat, prepared, relevance
 from xraybench.explainers.lrp import DeepTaylor, EpsilonPlusFlat
+from xraybench.models import resnet, vit
 from xraybench.models.densenet import DenseNet
 
 EXACT = {"stabilizer": 1e-12}
@@ -36,6 +38,49 @@ def test_conserves_on_a_densenet_of_four_blocks(explainer, context_of):
     maps = explainer(model, images, targets, context_of(images))
     logits = model(images).gather(1, targets[:, None])[:, 0]
     torch.testing.assert_close(maps.sum((1, 2)), logits, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("explainer", METHODS, ids=["epsilon-plus-flat", "deep-taylor"])
+def test_conserves_through_residual_sums(explainer, context_of):
+    torch.manual_seed(2)
+    model = resnet.build_18(4, 1, 64).double().eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    images = 0.02 + 0.98 * torch.rand(2, 1, 64, 64).double()
+    targets = torch.tensor([1, 3])
+    maps = explainer(model, images, targets, context_of(images))
+    logits = model(images).gather(1, targets[:, None])[:, 0]
+    torch.testing.assert_close(maps.sum((1, 2)), logits, rtol=1e-4, atol=0)
+
+
+def test_a_sum_shares_relevance_by_contribution():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.relu, self.out = nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1)
+
+        def forward(self, inputs):
+            return self.out(self.relu(self.first(inputs)) + inputs)
+
+    torch.manual_seed(4)
+    model, inputs = Residual().double(), torch.rand(1, 3).double().requires_grad_()
+    copy = with_sums(model)
+    torch.testing.assert_close(copy(inputs), model(inputs))
+    with epsilon_plus_flat(1e-12, 1e-12).context(copy) as hooked:
+        hooked(inputs).sum().backward()
+    branches = torch.stack([model.relu(model.first(inputs)), inputs], dim=-1)
+    products = model.out.weight * branches.sum(-1)
+    shared = (products / products.sum())[..., None] * branches / branches.sum(-1, keepdim=True)
+    expected = shared[..., 1] + shared[..., 0].sum() / 3  # the flat rule spreads the first branch's evenly
+    torch.testing.assert_close(inputs.grad, expected.detach())
+
+
+def test_attention_is_refused(context_of):
+    images = torch.rand(1, 1, 32, 32)
+    with pytest.raises(NotApplicableError, match="attention"):
+        EpsilonPlusFlat()(vit.build_b16(2, 1, 32).eval(), images, torch.tensor([0]), context_of(images))
 
 
 def test_a_neuron_without_a_contribution_of_its_sign_absorbs_and_the_note_says_how_much(context_of):
