@@ -71,48 +71,50 @@ def asdict_of(table: BaseModel) -> dict[str, Any]:
     return table.model_dump(exclude_defaults=True)
 
 
-def model_job(
-    task: Task, entry: ModelEntry, seed: int, data: tuple[str, str], preset: Preset, starts: Starts
-) -> ModelJob:
+@dataclass(frozen=True)
+class Setting:
+    """What all models of a plan have in common: the task, its source by name and data digest, sizes, and starts."""
+
+    task: Task
+    source: str
+    data_digest: str
+    preset: Preset
+    starts: Starts
+
+
+def model_job(setting: Setting, entry: ModelEntry, seed: int) -> ModelJob:
     """A model's identity: from what it starts, what it is trained on, how, and from which seed."""
+    task, weights = setting.task, setting.starts.weights
     entries, links = task.chain(entry), []
     first = entries[0]
-    before: object = [first.architecture, first.init, starts.weights[first.weights] if first.weights else ""]
+    before: object = [first.architecture, first.init, weights[first.weights] if first.weights else ""]
     for one in entries:
-        for number, stage in enumerate(one.stages):
-            links.append(_link(task, one, number, stage, seed, data, preset, starts, before))
+        for number in range(len(one.stages)):
+            links.append(_link(setting, one, number, seed, before))
             before = links[-1].id
     recipe = asdict_of(entry) | {"presets": None}  # the same recipe in two presets is one model
-    inputs = [MODEL_VERSION, task.kind, task.labels, recipe, seed, data[1], preset.image_size]
+    inputs = [MODEL_VERSION, task.kind, task.labels, recipe, seed, setting.data_digest, setting.preset.image_size]
     if any(stage.task for stage in entry.stages) or len(entries) > 1 or first.weights:
         recipe.pop("weights", None)  # a path: what is in the file counts
         inputs.append([link.id for link in links])
     return ModelJob(f"{entry.name}-s{seed}-{digest(inputs)[:8]}", entry, seed, first, tuple(links))
 
 
-def _link(
-    task: Task,
-    entry: ModelEntry,
-    number: int,
-    stage: Stage,
-    seed: int,
-    data: tuple[str, str],
-    preset: Preset,
-    starts: Starts,
-    before: object,
-) -> Link:
+def _link(setting: Setting, entry: ModelEntry, number: int, seed: int, before: object) -> Link:
     """A stage with its identity: what came before, recipe, data, labels, seed.
 
     A stage on another task draws from a seed that no entry's name is part of, so that entries share it.
     """
-    other = starts.tasks[stage.task] if stage.task is not None else None
-    on = other.task if other else task
-    source, data_digest = (other.source.name, data_digest_of(on, other.source, preset, earlier=True)) if other else data
-    place = (number,) if number else ()
-    drawn = seed_of("model", "" if other else entry.name, seed, *place)
+    stage, task, source, data_digest = entry.stages[number], setting.task, setting.source, setting.data_digest
+    if stage.task is not None:
+        other = setting.starts.tasks[stage.task]
+        task, source = other.task, other.source.name
+        data_digest = data_digest_of(task, other.source, setting.preset, earlier=True)
+    owner = entry.name if stage.task is None else ""
+    drawn = seed_of("model", owner, seed, *([number] if number else []))
     recipe = asdict_of(stage) | {"task": None}
-    inputs = [MODEL_VERSION, before, on.kind, on.labels, recipe, drawn, data_digest, preset.image_size]
-    return Link(digest(inputs), stage, on, source, data_digest, drawn)
+    inputs = [MODEL_VERSION, before, task.kind, task.labels, recipe, drawn, data_digest, setting.preset.image_size]
+    return Link(digest(inputs), stage, task, source, data_digest, drawn)
 
 
 def data_digest_of(task: Task, source: Source, preset: Preset, earlier: bool = False) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from xraybench import registry
 from xraybench.errors import PluginError
 from xraybench.identity import digest
-from xraybench.lineage import NO_STARTS, Earlier, ModelJob, Starts, asdict_of, data_digest_of, model_job
+from xraybench.lineage import NO_STARTS, Earlier, ModelJob, Setting, Starts, asdict_of, data_digest_of, model_job
 from xraybench.registry import Call
 from xraybench.results import MetricInfo
 from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
@@ -94,12 +94,8 @@ def make_plan(task: Task, source: Source, request: Request, starts: Starts = NO_
     data_digest = data_digest_of(task, source, preset)
     key = comparability_key(task, request.preset, data_digest, n_explained, starts.weights.get(str(request.weights)))
     metrics = tuple(metric_job(preset, call) for call in expand("metrics", request.metrics))
-    own = (source.name, data_digest)
-    models = tuple(
-        model_job(task, entry, seed, own, preset, starts)
-        for entry in chosen_models(task, request)
-        for seed in request.seeds
-    )
+    setting = Setting(task, source.name, data_digest, preset, starts)
+    models = tuple(model_job(setting, entry, seed) for entry in chosen_models(task, request) for seed in request.seeds)
     calls = [("explainers", call) for call in expand("explainers", request.explainers)]
     calls += [("references", Call(name, {})) for name in registry.REFERENCES]
     cells = tuple(
