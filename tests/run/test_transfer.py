@@ -4,10 +4,14 @@ import subprocess
 from dataclasses import dataclass, replace
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from tests.run.conftest import TASK, command, run_folder
+from xraybench.cells import train_earlier, train_model
+from xraybench.cells.place import Place
 from xraybench.errors import DataError, UsageError
+from xraybench.models.densenet import build_tiny
 from xraybench.planning import Request, make_plan
 from xraybench.results import ModelRecord, StageRecord, iterate_records
 from xraybench.runner import _prepare, open_source
@@ -32,10 +36,6 @@ def entry(name, *stages, **keys):
 @pytest.fixture(scope="session")
 def transfer(tmp_path_factory):
     """A task with the four lineages (weights of a file stand for ImageNet's), and the other task's file."""
-    import torch
-
-    from xraybench.models.densenet import build_tiny
-
     folder = tmp_path_factory.mktemp("transfer")
     other, weights = folder / "legends.toml", folder / "start.pth"
     other.write_text(LEGENDS)
@@ -62,7 +62,9 @@ def plan_of(path, **request):
 @pytest.fixture(scope="session")
 def out(transfer, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
-    line = command(transfer, out, "--explainer", "gradient", "--metric", "sparseness", "--device", "cpu")
+    line = command(
+        transfer, out, "--explainer", "gradient", "--metric", "sparseness", "--device", "cpu", "--workers", "1"
+    )
     done = subprocess.run(line, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return out
@@ -106,12 +108,20 @@ def test_heads_are_replaced_and_features_carried_over(out):
     assert 0 < change < 0.5, "fine-tuned, not drawn anew"
 
 
-def test_the_same_run_elsewhere_has_the_same_weights(out, transfer, tmp_path):
-    line = command(transfer, tmp_path, "--model", "from-both", "--explainer", "gradient", "--metric", "sparseness")
-    done = subprocess.run([*line, "--device", "cpu"], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert models_of(tmp_path)["from-both"].weights_digest == models_of(out)["from-both"].weights_digest
-    assert run_folder(tmp_path).name == run_folder(out).name
+def test_the_same_model_trained_elsewhere_has_the_same_weights(out, transfer, tmp_path):
+    plan = plan_of(transfer, models=("from-both",))
+    (job,) = plan.models
+    data = _prepare(plan, tmp_path, 1, Silent())
+    place = Place(tmp_path / plan.name, data, plan.task, plan.n_explained, "cpu", "")
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        train_earlier(place, (job, 0), lambda *_: None)
+        record = train_model(place, job, lambda *_: None)
+    finally:
+        torch.use_deterministic_algorithms(before)
+    assert record.id == models_of(out)["from-both"].id
+    assert record.weights_digest == models_of(out)["from-both"].weights_digest
+    assert plan.name == run_folder(out).name
 
 
 def test_a_plan_with_earlier_stages_is_pure_and_names_what_it_depends_on(transfer):
