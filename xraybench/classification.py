@@ -6,7 +6,7 @@ a resample drew the image. So one vectorised formula gives the score and all its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 MIN_POSITIVES = 5  # an ROC AUC on fewer says nothing
 MIN_PATIENTS = 30  # an interval over fewer says nothing
 RESAMPLES = 1000
+BINS = 15  # of the calibration error
 
 
 def patient_weights(patients: NDArray[np.str_], generator: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
@@ -65,19 +66,22 @@ def confusion(labels: Floats, predicted: Floats, classes: int, weights: Floats) 
 
 
 def from_confusion(matrix: Floats) -> dict[str, Floats]:
-    """accuracy, balanced-accuracy and Cohen's kappa (Cohen 1960, eq. 1), each [R]."""
+    """accuracy, balanced-accuracy, Cohen's kappa (1960, eq. 1), Matthews's correlation (Gorodkin 2004), each [R]."""
     total = matrix.sum((1, 2))
     true, predicted = matrix.sum(2), matrix.sum(1)
-    correct = np.trace(matrix, axis1=1, axis2=2) / total
-    chance = (true * predicted).sum(1) / total**2
+    right = np.trace(matrix, axis1=1, axis2=2)
+    correct, together = right / total, (true * predicted).sum(1)
+    chance = together / total**2
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = np.diagonal(matrix, axis1=1, axis2=2) / true
         kappa = (correct - chance) / (1 - chance)
-    return {"accuracy": correct, "balanced-accuracy": recall.mean(1), "kappa": kappa}
+        spread = (total**2 - (true**2).sum(1)) * (total**2 - (predicted**2).sum(1))
+        mcc = np.where(spread > 0, (right * total - together) / np.sqrt(spread), 0)
+    return {"accuracy": correct, "balanced-accuracy": recall.mean(1), "kappa": kappa, "mcc": mcc}
 
 
 def from_binary_confusion(matrix: Floats) -> dict[str, Floats]:
-    """sensitivity, specificity, precision, F1 and Matthews's correlation, each [R]; class 1 is the finding."""
+    """sensitivity, specificity, precision and F1, each [R]; class 1 is the finding."""
     tn, fp, fn, tp = matrix.reshape(-1, 4).T
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
@@ -85,27 +89,77 @@ def from_binary_confusion(matrix: Floats) -> dict[str, Floats]:
             "specificity": tn / (tn + fp),
             "precision": tp / (tp + fp),
             "f1": 2 * tp / (2 * tp + fp + fn),
-            "mcc": (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)),
         }
+
+
+def calibration_error(right: Floats, confidence: Floats, weights: Floats) -> Floats:
+    """Expected calibration error (Guo et al., ICML 2017), [R]: |confidence - right| in 15 bins of equal width."""
+    bins = np.eye(BINS)[np.minimum((confidence * BINS).astype(int), BINS - 1)]
+    error: Floats = np.abs((weights * (confidence - right)) @ bins).sum(1) / weights.sum(1)
+    return error
+
+
+def why_hidden(labels: Floats) -> str | None:
+    """Why the areas under curves say nothing on these labels of 0/1: too few of either; None where they do."""
+    for count, what in ((int((labels == 1).sum()), "positives"), (int((labels == 0).sum()), "negatives")):
+        if count < MIN_POSITIVES:
+            return f"{count} {what}, fewer than {MIN_POSITIVES}"
+    return None
 
 
 def binary_scores(labels: Floats, probability: Floats, weights: Floats) -> dict[str, Floats]:
     """All scores of a binary classifier; labels [N] of 0/1, probability [N] of the finding, threshold 0.5."""
     scores: dict[str, Floats] = {}
-    if min((labels == 1).sum(), (labels == 0).sum()) >= MIN_POSITIVES:
+    if why_hidden(labels) is None:
         scores |= {"roc-auc": roc_auc(labels, probability, weights), "pr-auc": pr_auc(labels, probability, weights)}
     matrix = confusion(labels, (probability >= 0.5).astype(float), 2, weights)
-    brier = weights @ (probability - labels) ** 2 / weights.sum(1)
-    return scores | from_confusion(matrix) | from_binary_confusion(matrix) | {"brier": brier}
+    scores |= from_confusion(matrix) | from_binary_confusion(matrix)
+    scores["brier"] = weights @ (probability - labels) ** 2 / weights.sum(1)
+    return scores | {"ece": calibration_error(labels, probability, weights)}
 
 
 def multi_class_scores(labels: Floats, probability: Floats, weights: Floats) -> dict[str, Floats]:
-    """All scores of a classifier into K exclusive classes; labels [N] in 0..K-1, probability [N,K]; AUC one-vs-rest."""
+    """All scores of a classifier into K exclusive classes; labels [N] in 0..K-1, probability [N,K].
+
+    Areas and F1 are means over classes, one against the rest; Brier sums over classes (Brier 1950), so it goes to 2;
+    calibration is that of the predicted class.
+    """
     classes = probability.shape[1]
-    each = [roc_auc((labels == k).astype(float), probability[:, k], weights) for k in range(classes)]
-    enough = min(np.bincount(labels.astype(int), minlength=classes)) >= MIN_POSITIVES
-    matrix = confusion(labels, probability.argmax(1).astype(float), classes, weights)
-    return ({"roc-auc": np.mean(each, axis=0)} if enough else {}) | from_confusion(matrix)
+    truth, predicted = np.eye(classes)[labels.astype(int)], probability.argmax(1)
+    scores: dict[str, Floats] = {}
+    if all(why_hidden(column) is None for column in truth.T):
+        for name, area in (("roc-auc", roc_auc), ("pr-auc", pr_auc)):
+            scores[name] = np.mean([area(truth[:, k], probability[:, k], weights) for k in range(classes)], axis=0)
+    matrix = confusion(labels, predicted.astype(float), classes, weights)
+    scores |= from_confusion(matrix) | {"f1": _macro_f1(matrix)}
+    scores["brier"] = weights @ ((probability - truth) ** 2).sum(1) / weights.sum(1)
+    return scores | {"ece": calibration_error((predicted == labels).astype(float), probability.max(1), weights)}
+
+
+def _macro_f1(matrix: Floats) -> Floats:
+    """Mean F1 over the classes that were there or predicted, [R]."""
+    right = np.diagonal(matrix, axis1=1, axis2=2)
+    with np.errstate(invalid="ignore"):
+        each = 2 * right / (matrix.sum(1) + matrix.sum(2))
+    return mean_over_labels(list(each.T))
+
+
+def multi_label_scores(labels: Floats, probability: Floats, weights: Floats) -> list[dict[str, Floats]]:
+    """The binary scores of each label, on the images [N] where it is known; labels and probability [N,K]."""
+    known = ~np.isnan(labels)
+    return [
+        binary_scores(labels[known[:, k], k], probability[known[:, k], k], weights[:, known[:, k]])
+        for k in range(labels.shape[1])
+    ]
+
+
+def mean_over_labels(values: Sequence[Floats]) -> Floats:
+    """[R]: the mean of what is defined."""
+    stacked = np.stack(values)
+    defined = np.isfinite(stacked)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(defined, stacked, 0).sum(0) / defined.sum(0)
+    return mean
 
 
 def intervals(resampled: Mapping[str, Floats], n_images: int, n_patients: int) -> dict[str, Interval]:

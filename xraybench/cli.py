@@ -103,6 +103,7 @@ def run_options(command: F) -> F:
         click.option("--data", type=click.Path(path_type=Path), help="The folder that the data set was unpacked to."),
         click.option("--seeds", default="0", show_default=True, help="Seeds of the models, separated by commas."),
         click.option("--limit", type=click.IntRange(min=1), help="Explain at most so many images."),
+        click.option("--weights", type=click.Path(path_type=Path), help="First weights of the models: a state dict."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -125,16 +126,18 @@ def _request(options: Mapping[str, Any]) -> Request:
         source=options["source"],
         data=options["data"],
         limit=options["limit"],
+        weights=options["weights"],
     )
 
 
 def _plan(options: Mapping[str, Any]) -> Plan:
     from xraybench.planning import make_plan
     from xraybench.runner import open_source
+    from xraybench.starting import open_starts
     from xraybench.tasks import load_task
 
     task, request = load_task(options["task"]), _request(options)
-    return make_plan(task, open_source(task, request), request)
+    return make_plan(task, open_source(task, request), request, open_starts(task, request))
 
 
 def _command_line(plan: Plan, options: Mapping[str, Any]) -> str:
@@ -143,6 +146,7 @@ def _command_line(plan: Plan, options: Mapping[str, Any]) -> str:
     parts += ["--data DIR"] if options["data"] else []
     parts += [f"--seeds {options['seeds']}"] if options["seeds"] != "0" else []
     parts += [f"--limit {options['limit']}"] if options["limit"] else []
+    parts += ["--weights FILE"] if options["weights"] else []
     return " ".join(parts)
 
 

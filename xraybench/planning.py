@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,13 @@ from typing import Any
 from xraybench import registry
 from xraybench.errors import PluginError
 from xraybench.identity import digest
+from xraybench.lineage import NO_STARTS, Earlier, ModelJob, Setting, Starts, asdict_of, data_digest_of, model_job
 from xraybench.registry import Call
 from xraybench.results import MetricInfo
 from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
 from xraybench.tasks import ModelEntry, Preset, Task
 
 LIBRARIES = ("captum", "zennit", "quantus")  # their major versions are part of what makes rows comparable
-PREPARATION_VERSION = 1  # of data/prepare.py: what it makes of the same source
-MODEL_VERSION = 1  # of training.py: what it makes of the same recipe
 
 
 @dataclass(frozen=True)
@@ -35,23 +34,7 @@ class Request:
     source: str | None = None
     data: Path | None = None
     limit: int | None = None
-
-
-@dataclass(frozen=True)
-class ModelJob:
-    """A model entry with a seed, to be trained."""
-
-    id: str
-    entry: ModelEntry
-    seed: int
-
-    def __hash__(self) -> int:
-        return hash(self.id)
-
-    @property
-    def label(self) -> str:
-        """As progress lines name it."""
-        return f"{self.entry.name} (seed {self.seed})"
+    weights: Path | None = None  # first weights of all chosen models, instead of what their entries say
 
 
 @dataclass(frozen=True)
@@ -90,6 +73,7 @@ class Plan:
     n_explained: int
     models: tuple[ModelJob, ...]
     cells: tuple[CellJob, ...]
+    earlier: Mapping[str, Earlier] = field(default_factory=dict)  # by data digest: what earlier stages train on
 
     @property
     def preset(self) -> Preset:
@@ -103,19 +87,15 @@ class Plan:
         return sum(cell.image_forwards for cell in cells) + sum(shared.values())
 
 
-def make_plan(task: Task, source: Source, request: Request) -> Plan:
+def make_plan(task: Task, source: Source, request: Request, starts: Starts = NO_STARTS) -> Plan:
     """The plan for a request; pure: reads nothing but what `source.identity()` reads."""
     preset = task.preset(request.preset)
     n_explained = min(preset.explained, request.limit or preset.explained)
-    settings = {"preparation": PREPARATION_VERSION, "size": preset.image_size, "explained": asdict_of(task.explained)}
-    data_digest = digest({**settings, "count": preset.explained, "source": dict(source.identity())})
-    key = comparability_key(task, request.preset, data_digest, n_explained)
+    data_digest = data_digest_of(task, source, preset)
+    key = comparability_key(task, request.preset, data_digest, n_explained, starts.weights.get(str(request.weights)))
     metrics = tuple(metric_job(preset, call) for call in expand("metrics", request.metrics))
-    models = tuple(
-        model_job(task, entry, seed, data_digest, preset.image_size)
-        for entry in _chosen_models(task, request)
-        for seed in request.seeds
-    )
+    setting = Setting(task, source.name, data_digest, preset, starts)
+    models = tuple(model_job(setting, entry, seed) for entry in chosen_models(task, request) for seed in request.seeds)
     calls = [("explainers", call) for call in expand("explainers", request.explainers)]
     calls += [("references", Call(name, {})) for name in registry.REFERENCES]
     cells = tuple(
@@ -124,18 +104,21 @@ def make_plan(task: Task, source: Source, request: Request) -> Plan:
         for kind, call in calls
     )
     name = f"{task.name}-{source.name}-{request.preset}-{key[:8]}"
-    return Plan(name, task, request.preset, source, data_digest, key, n_explained, models, cells)
+    earlier = {data_digest_of(other.task, other.source, preset, earlier=True): other for other in starts.tasks.values()}
+    return Plan(name, task, request.preset, source, data_digest, key, n_explained, models, cells, earlier)
 
 
-def asdict_of(table: Any) -> dict[str, Any]:
-    """A task file's table as plain data, without what stands at its default: a key added later changes no identity."""
-    return dict(table.model_dump(exclude_defaults=True))
+def comparability_key(task: Task, preset: str, data_digest: str, n_explained: int, weights: str | None) -> str:
+    """Rows are ranked together only where this is the same: task, data and split, recipes, preset, library versions.
 
-
-def comparability_key(task: Task, preset: str, data_digest: str, n_explained: int) -> str:
-    """Rows are ranked together only where this is the same: task, data and split, recipes, preset, library versions."""
+    weights: digest of the file that all models start from instead of what their entries say, if any.
+    """
+    earlier = [asdict_of(one) for entry in task.models_of(preset) for one in task.chain(entry)[:-1]]
+    started = {"earlier": earlier} if earlier else {}
     return digest(
-        {
+        started
+        | ({"weights": weights} if weights else {})
+        | {
             "task": [task.name, task.version],
             "data": data_digest,
             "explained": n_explained,
@@ -195,17 +178,15 @@ def _bound(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _chosen_models(task: Task, request: Request) -> list[ModelEntry]:
+def chosen_models(task: Task, request: Request) -> list[ModelEntry]:
+    """The entries of the preset that were asked for (all, where none was), starting from the weights asked for."""
     entries = task.models_of(request.preset)
     known = {entry.name: entry for entry in entries}
-    return [registry.near(name, known, "model of this preset") for name in request.models] or entries
-
-
-def model_job(task: Task, entry: ModelEntry, seed: int, data_digest: str, image_size: int) -> ModelJob:
-    """A model's identity: what it is trained on, how, and from which seed."""
-    recipe = asdict_of(entry) | {"presets": None}  # the same recipe in two presets is one model
-    inputs = [MODEL_VERSION, task.kind, task.labels, recipe, seed, data_digest, image_size]
-    return ModelJob(f"{entry.name}-s{seed}-{digest(inputs)[:8]}", entry, seed)
+    chosen = [registry.near(name, known, "model of this preset") for name in request.models] or entries
+    if request.weights is None:
+        return chosen
+    start = {"init": "random", "weights": str(request.weights), "after": None}
+    return [entry.model_copy(update=start) for entry in chosen]
 
 
 def _cell_job(

@@ -11,6 +11,7 @@ from typing import Any
 
 from xraybench import registry
 
+MODEL_SIZE = 224  # pixels: for which parameters of models are counted
 INTRODUCTION = """# What there is
 
 Made from the registry by `python -m xraybench.reference_page`. Costs are image-forwards per image at 64 pixels with
@@ -20,7 +21,7 @@ default parameters; a backward counts 2. Presets set other parameters: see the t
 
 def page() -> str:
     """The whole page, built-ins only."""
-    return "\n".join([INTRODUCTION, *_explainers(), *_references(), *_metrics(), *_plain("models"), *_plain("sources")])
+    return "\n".join([INTRODUCTION, *_explainers(), *_references(), *_metrics(), *_models(), *_plain("sources")])
 
 
 def _built_in(kind: str) -> list[tuple[str, Any]]:
@@ -48,6 +49,23 @@ def _metrics() -> list[str]:
         better = {True: "higher", False: "lower", None: "descriptive"}[metric.higher_is_better]
         rows.append([f"`{name}`", metric.family, better, _parameters(metric), _summary(made), metric.reference])
     return _table("Metrics", ["name", "family", "better", "parameters", "what", "source"], rows)
+
+
+def _models() -> list[str]:
+    """Built without memory for weights, grey, with one output."""
+    import torch
+
+    rows = []
+    for name, build in _built_in("models"):
+        with torch.device("meta"):
+            model = build(1, 1, MODEL_SIZE)
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        cam = f"`{model.cam_layer}`" if model.cam_layer else "-"
+        rows.append(
+            [f"`{name}`", f"{parameters:,}", str(len(model.layers)), cam, f"`{model.layers[-1]}`", _summary(build)]
+        )
+    header = ["name", f"parameters at {MODEL_SIZE} pixels, grey", "layers", "CAM layer", "output layer", "what"]
+    return _table("Models", header, rows)
 
 
 def _plain(kind: str) -> list[str]:

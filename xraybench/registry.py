@@ -101,9 +101,26 @@ METRICS = {
     "cost": "xraybench.metrics.cost:CostMetric",
 }
 MODELS = {
+    "densenet121": "xraybench.models.densenet:build_121",
+    "densenet169": "xraybench.models.densenet:build_169",
+    "radinet169": "xraybench.models.densenet:build_radinet169",
+    "resnet18": "xraybench.models.resnet:build_18",
+    "resnet50": "xraybench.models.resnet:build_50",
+    "vgg16": "xraybench.models.plain:build_vgg16",
+    "vgg19": "xraybench.models.plain:build_vgg19",
+    "alexnet": "xraybench.models.plain:build_alexnet",
+    "efficientnet-b0": "xraybench.models.efficientnet:build_b0",
+    "convnext-tiny": "xraybench.models.convnext:build_tiny",
+    "vit-b-16": "xraybench.models.vit:build_b16",
+    "squeezenet1-0": "xraybench.models.plain:build_squeezenet",
+    "cxr-cnn5": "xraybench.models.cxr_cnn:build",
+    "anatomy-shallow": "xraybench.models.anatomy:build_shallow",
+    "anatomy-deep": "xraybench.models.anatomy:build_deep",
+    "mlp-400-tanh": "xraybench.models.mlp:build_400_tanh",
+    "mlp-1296-tanh": "xraybench.models.mlp:build_1296_tanh",
+    "mlp-1296-relu": "xraybench.models.mlp:build_1296_relu",
     "small-cnn": "xraybench.models.small_cnn:build",
     "densenet-tiny": "xraybench.models.densenet:build_tiny",
-    "mlp-400-tanh": "xraybench.models.mlp:build_400_tanh",
 }
 SOURCES = {
     "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",

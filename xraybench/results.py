@@ -2,6 +2,7 @@
 
     <run>/run.json                              RunRecord: task, preset, source, what makes rows comparable
     <run>/models/<model id>/model.json          ModelRecord: recipe, digests, test scores (weights lie beside it)
+    stages/<stage id>/stage.json                StageRecord: beside the runs, with its weights; shared by them
     <run>/cells/<cell id>/cell.json             CellRecord: written last; its presence is the commit mark
     <run>/cells/<cell id>/scores/<metric>.parquet   one row an image: image_id, patient_id, value
     <run>/cells/<cell id>/{maps.npy, gallery.npz, log.txt}
@@ -83,6 +84,22 @@ class RunRecord(Record):
     definition: dict[str, Any] = Field(default_factory=dict)  # the task file, whole
 
 
+class StageRecord(Record):
+    """An earlier stage of a model, trained once for all that go on from it."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    task: str
+    source: str
+    architecture: str
+    recipe: dict[str, Any]
+    start: str  # what it started from, and which layers were drawn anew
+    weights_digest: str
+    seconds: float
+    history: list[dict[str, float | None]]
+    drawn: dict[str, Any]
+
+
 class ModelRecord(Record):
     """A trained model: one model entry of a task with one seed."""
 
@@ -97,7 +114,14 @@ class ModelRecord(Record):
     parameters: int
     seconds: float
     history: list[dict[str, float | None]]  # a value that is not finite is written, and read, as null
-    scores: dict[str, Interval]  # on the test set: roc-auc, accuracy, kappa, ...
+    scores: dict[str, Interval]  # on the test set: roc-auc, accuracy, kappa, ... (several labels: means over them)
+    labels: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # the same for each label, where several
+    studies: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # by study: mean-probability, majority-vote
+    positives: dict[str, int] = Field(default_factory=dict)  # test images with the label
+    hidden: dict[str, str] = Field(default_factory=dict)  # label -> why it has no roc-auc and pr-auc
+    start: str = ""  # what it started from, and which layers were drawn anew
+    earlier: list[str] = Field(default_factory=list)  # ids of the stages it went through before
+    drawn: dict[str, Any] = Field(default_factory=dict)  # what a search of hyper-parameters settled on
     strata: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # e.g. grade=hairline -> scores
     beats_chance: bool
 

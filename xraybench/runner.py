@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from xraybench import registry
-from xraybench.cells import compute_cell, train_model
+from xraybench.cells import compute_cell, train_earlier, train_model
 from xraybench.cells.place import Place
 from xraybench.errors import DataError, RecordError, XraybenchError
 from xraybench.executors.local import LocalExecutor, gpu_count, worker_count
-from xraybench.planning import CellJob, ModelJob, Plan, Request
+from xraybench.lineage import ModelJob
+from xraybench.planning import CellJob, Plan, Request
 from xraybench.results import (
     CellRecord,
     ModelRecord,
@@ -25,6 +26,9 @@ from xraybench.results import (
 )
 from xraybench.spec import Source
 from xraybench.tasks import Task
+
+if TYPE_CHECKING:
+    from xraybench.data.prepare import Prepared
 
 Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
 Rerun = Literal["missing", "failed", "all"]
@@ -50,7 +54,7 @@ class Outcome:
 
 def open_source(task: Task, request: Request) -> Source:
     """The source asked for, or the task's first (its first that reads a folder, where --data is given)."""
-    name = request.source or _default_source(task, request)
+    name = request.source or default_source(task, request)
     if name not in task.sources:
         registry.near(name, {source: source for source in task.sources}, f"source of task {task.name!r}")
     if request.data is not None and not request.data.is_dir():
@@ -60,7 +64,7 @@ def open_source(task: Task, request: Request) -> Source:
     return source
 
 
-def _default_source(task: Task, request: Request) -> str:
+def default_source(task: Task, request: Request) -> str:
     """Where --data is given without --source: the only source of the task that is not computed or bundled."""
     if request.data is None or len(task.sources) == 1:
         return task.sources[0]
@@ -175,11 +179,25 @@ def _execute(
 
 
 def _prepare(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Path:
+    """The folder of the prepared data; what earlier stages train on is prepared beside it, and held against it."""
+    from xraybench.data.splits import check_earlier
+
+    data = _prepared(plan, plan.data_digest, plan.task, plan.source, out, workers, narrator)
+    for data_digest, earlier in plan.earlier.items():
+        other = _prepared(plan, data_digest, earlier.task, earlier.source, out, workers, narrator)
+        if earlier.source.name == plan.source.name:
+            check_earlier(other.index, data.index, f"the earlier stage on {earlier.task.name}")
+    return data.folder
+
+
+def _prepared(
+    plan: Plan, data_digest: str, task: Task, source: Source, out: Path, workers: int, narrator: Narrator
+) -> Prepared:
     from xraybench.data.prepare import prepare
 
-    folder = out / "data" / plan.data_digest
-    what = f"{'computing phantoms' if plan.source.phantom else 'reading images'} ({plan.source.name})"
-    labels, positive = plan.task.labels, plan.task.explained.images == "positive"
+    folder = out / "data" / data_digest
+    what = f"{'computing phantoms' if source.phantom else 'reading images'} ({source.name})"
+    labels, positive = task.labels, task.explained.images == "positive"
 
     def eligible(index: Any) -> Any:
         return index[labels].eq(1).any(axis=1) if positive else index[labels].notna().any(axis=1)
@@ -187,20 +205,45 @@ def _prepare(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Path:
     def progress(done: int, total: int) -> None:
         narrator.progress(what, done, total)
 
-    prepare(plan.source, folder, plan.preset.image_size, eligible, plan.preset.explained, workers, progress)
-    return folder
+    return prepare(source, folder, plan.preset.image_size, eligible, plan.preset.explained, workers, progress)
+
+
+def _train_earlier(
+    executor: LocalExecutor, place: Place, models: Sequence[ModelJob], narrator: Narrator
+) -> dict[str, str]:
+    """Train the stages that models go on from, each once, those that come first before the others; what failed."""
+    failed: dict[str, str] = {}
+    for number in range(max((len(model.links) for model in models), default=1) - 1):
+        stages = {model.links[number].id: (model, number) for model in models if number < len(model.links) - 1}
+        ready = [
+            (model, number)
+            for model, _ in stages.values()
+            if not any(link.id in failed for link in model.links[:number])
+            and not (place.stage_folder(model.links[number]) / "stage.json").exists()
+        ]
+        for (model, _), result in executor.map(partial(train_earlier, place), ready):
+            link = model.links[number]
+            if isinstance(result, Exception):
+                failed[link.id] = _reason(result)
+            else:
+                narrator.say(f"trained a stage of {model.label} on {link.task.name} in {result.seconds:.0f} s")
+    return failed
 
 
 def _train(executor: LocalExecutor, place: Place, jobs: Sequence[CellJob], narrator: Narrator) -> dict[ModelJob, str]:
     """Train the models that the cells need; returns those that did not train, with the reason."""
     needed = list(dict.fromkeys(job.model for job in jobs))
     missing = [model for model in needed if not (place.model_folder(model) / "model.json").exists()]
-    untrained = {}
-    for model, result in executor.map(partial(train_model, place), missing):
+    failed = _train_earlier(executor, place, missing, narrator)
+    reasons = {model: next((failed[link.id] for link in model.links if link.id in failed), None) for model in missing}
+    untrained = {model: f"training {model.label}: {reason}" for model, reason in reasons.items() if reason}
+    ready = [model for model in missing if model not in untrained]
+    for model, result in executor.map(partial(train_model, place), ready):
         if isinstance(result, Exception):
             untrained[model] = f"training {model.label}: {_reason(result)}"
         else:
-            narrator.say(f"trained {model.label} in {result.seconds:.0f} s: {_headline(result)}")
+            start = f" from {result.start}" if len(model.links) > 1 or result.start != "random weights" else ""
+            narrator.say(f"trained {model.label}{start} in {result.seconds:.0f} s: {_headline(result)}")
     return untrained
 
 

@@ -11,7 +11,7 @@ from xraybench import registry
 from xraybench.cells.place import Place
 from xraybench.errors import DataError, UsageError
 from xraybench.identity import seed_of
-from xraybench.planning import ModelJob
+from xraybench.lineage import ModelJob
 from xraybench.results import ModelRecord, RunRecord, iterate_records, read_record, replacing
 from xraybench.tasks import ModelEntry, Task
 

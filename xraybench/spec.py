@@ -109,7 +109,9 @@ class Classifier(Protocol):
     """A built model: an nn.Module in which every nonlinearity and pooling is a module of its own, nothing in place.
 
     `cam_layer` names the submodule whose output the CAM family weights (None where there is no such layer);
-    `layers` names the submodules in forward order, for layer similarity, atlas and cascading randomisation.
+    `layers` names the submodules in forward order, for layer similarity, atlas and cascading randomisation; the last
+    gives the logits, and is drawn anew where weights go on to other labels. The part of the model that holds it (its
+    name up to the first dot) is the head: all that a frozen warm-up trains.
     """
 
     cam_layer: str | None

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic import ValidationError as PydanticError
 
 from xraybench import registry
@@ -25,28 +25,85 @@ class _Table(BaseModel):
 
 
 class Stage(_Table):
-    """One training stage; a model entry's stages follow one another."""
+    """One training stage; a model entry's stages follow one another. Either `epochs` or `iterations` says how long."""
 
-    epochs: int = Field(gt=0)
+    task: str | None = None  # another task, whose data and labels an earlier stage trains on
+    epochs: int | None = Field(default=None, gt=0)
+    iterations: int | None = Field(default=None, gt=0)  # optimiser steps
     batch_size: int = Field(gt=0)
+    micro_batch: int | None = Field(default=None, gt=0)  # images in memory at once; gradients add up to the batch's
+
     optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(default=0.0, ge=0)
-    schedule: Literal["constant", "one-cycle"] = "constant"
+    rates: dict[str, float] = Field(default_factory=dict)  # multiples by submodule, "head" or "output"
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam and AdamW
+    momentum: float = Field(default=0.9, ge=0, lt=1)  # of SGD
+    weight_decay: float = Field(default=0.0, ge=0)  # L2 penalty with adam and sgd, decoupled with adamw
+    schedule: Literal["constant", "one-cycle", "steps", "plateau"] = "constant"
+    decay_at: list[float] = Field(default_factory=list)  # "steps": at these shares of the training ...
+    decay_to: list[float] = Field(default_factory=list)  # ... the rate becomes these multiples of the initial one
+    plateau_factor: float = Field(default=0.1, gt=0, lt=1)  # "plateau": the rate is multiplied by this ...
+    plateau_patience: int = Field(default=3, gt=0)  # ... after so many epochs in which `watch` did not improve ...
+    plateau_floor: float = Field(default=0.0, ge=0)  # ... but not below this rate
+    watch: Literal["loss", "accuracy", "auc"] = "loss"  # on the validation set; for "plateau" and early stopping
+    early_stopping: int | None = Field(default=None, gt=0)  # epochs without improvement, the frozen ones not counted
+    frozen_epochs: int = Field(default=0, ge=0)  # first so many epochs train the head alone
+
+    class_weights: Literal["balanced"] | list[float] | None = None
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float | None = Field(default=None, ge=0, lt=1)  # of every dropout layer, instead of the architecture's
+    bf16: bool = False  # autocast to bfloat16 on a GPU; a CPU computes in float32 whatever this says
+
     flip: bool = False  # random left-right flip
+    rotation: float = Field(default=0.0, ge=0, le=180)  # random rotation up to so many degrees
     shift: float = Field(default=0.0, ge=0, lt=1)  # random translation, as a share of the image's side
+    scale: float = Field(default=0.0, ge=0, lt=1)  # random size, from 1 - scale to 1 + scale
+    shift_pixels: int = Field(default=0, ge=0)  # random translation by up to so many whole pixels
     noise: float = Field(default=0.0, ge=0)  # standard deviation of Gaussian noise, in units of the input's
+    salt_and_pepper: float = Field(default=0.0, ge=0, le=1)  # share of pixels set to the image's darkest or brightest
     inferred_labels: bool = True  # train also on images whose label was inferred from a report, where there are any
-    keep: Literal["last", "best-loss"] = "last"  # which epoch's weights are kept, by the validation set
+
+    keep: Literal["last", "best-loss", "best-auc", "smallest-gap"] = "last"  # which epoch's weights are kept
+    search: dict[str, list[Any]] = Field(default_factory=dict)  # values to draw from, by the name of a field above
+    search_draws: int = Field(default=0, ge=0)  # recipes drawn; the one with the least validation loss is kept
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Stage:
+        if (self.epochs is None) == (self.iterations is None):
+            raise ValueError("give either epochs or iterations")
+        if self.micro_batch is not None and self.micro_batch > self.batch_size:
+            raise ValueError("micro_batch is larger than batch_size")
+        if (self.schedule == "steps") != bool(self.decay_at) or len(self.decay_at) != len(self.decay_to):
+            raise ValueError('schedule "steps" takes decay_at and decay_to, as many of one as of the other')
+        if bool(self.search) != bool(self.search_draws):
+            raise ValueError("search and search_draws go together")
+        if unknown := set(self.search) - (set(type(self).model_fields) - {"search", "search_draws"}):
+            raise ValueError(f"search names no field of a stage: {', '.join(sorted(unknown))}")
+        return self
 
 
 class ModelEntry(_Table):
-    """A model of the task: an architecture and how it is trained, in the presets that name it."""
+    """A model of the task: an architecture and how it is trained, in the presets that name it.
+
+    It starts from random weights, torchvision's ImageNet weights (`init`), a file (`weights`), or where an entry above
+    it ended (`after`). An entry of no preset is not explained: it is there for others to start from.
+    """
 
     name: str
     architecture: str
     presets: list[str]
+    init: Literal["random", "imagenet"] = "random"
+    weights: str | None = None
+    after: str | None = None
     stages: list[Stage] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_one_start(self) -> ModelEntry:
+        if (self.init != "random") + (self.weights is not None) + (self.after is not None) > 1:
+            raise ValueError("init, weights and after exclude one another: give one")
+        if self.presets and self.stages[-1].task is not None:
+            raise ValueError("the last stage of an entry that is explained trains on this task: leave out its task")
+        return self
 
 
 class Explained(_Table):
@@ -74,7 +131,7 @@ class Task(_Table):
     version: int
     title: str
     description: str
-    kind: Literal["binary", "multi-class"]
+    kind: Literal["binary", "multi-class", "multi-label"]
     labels: list[str] = Field(min_length=1)
     sources: list[str] = Field(min_length=1)  # the first is used where no --data is given
     strata: list[str] = Field(default_factory=list)  # columns of the index by which test scores are broken down
@@ -92,6 +149,11 @@ class Task(_Table):
     def preset(self, name: str) -> Preset:
         """The preset of that name."""
         return registry.near(name, self.presets, f"preset of task {self.name!r}")
+
+    def chain(self, entry: ModelEntry) -> list[ModelEntry]:
+        """The entries that are trained for this one, each after the one before; the entry itself is the last."""
+        before = next((other for other in self.models if other.name == entry.after), None)
+        return [*(self.chain(before) if before else []), entry]
 
     def models_of(self, preset: str) -> list[ModelEntry]:
         """The model entries that a preset trains."""
@@ -156,8 +218,17 @@ def _explained_error(path: Path, error: PydanticError) -> TaskFileError:
 
 def _check_names(path: Path, task: Task) -> None:
     """Names in a task file must exist, and presets named by models must be there."""
+    above: dict[str, ModelEntry] = {}
     for entry in task.models:
         registry.find("models", entry.architecture)
+        if entry.name in above:
+            raise TaskFileError(f"{path}: two models are called {entry.name!r}", "rename one")
+        if entry.after is not None:
+            start = registry.near(entry.after, above, f"model above {entry.name!r}")
+            if start.architecture != entry.architecture:
+                message = f"{path}: {entry.name!r} comes after {start.name!r}, which is a {start.architecture}"
+                raise TaskFileError(message, "give both the same architecture")
+        above[entry.name] = entry
         for named in entry.presets:
             if named not in task.presets:
                 raise TaskFileError(f"{path}: model {entry.name!r} names preset {named!r}", "no such preset here")

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from xraybench.errors import UsageError
+from xraybench.recipe.augment import augment
+from xraybench.recipe.loss import Loss, loss_of
+from xraybench.recipe.optimise import head, optimizer_of, schedule_of
+from xraybench.recipe.search import draws_of
+from xraybench.recipe.watching import Entry, Tally, Watch, accuracy, mean_auc, watched
 from xraybench.tasks import Stage
 
 Progress = Callable[[int, int], None]
@@ -18,17 +28,51 @@ PREDICTION_BATCH = 256
 
 @dataclass(frozen=True)
 class Examples:
-    """Images float32 [N,C,H,W], normalised; labels float32 [N,1] of 0/1 (binary) or int64 [N] (classes)."""
+    """Images float32 [N,C,H,W], normalised; labels int64 [N] of classes, or float32 [N,K] of 0, 1 or NaN (unknown)."""
 
     images: Tensor
     labels: Tensor
 
+    def split(self, size: int) -> Iterator[Examples]:
+        """Pieces of at most so many images."""
+        return map(Examples, self.images.split(size), self.labels.split(size))
 
-def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross-entropy for float labels, cross-entropy for class numbers."""
-    if labels.is_floating_point():
-        return functional.binary_cross_entropy_with_logits(logits, labels)
-    return functional.cross_entropy(logits, labels)
+
+@dataclass(frozen=True)
+class Trained:
+    """How a stage went: what was measured after every epoch, and the values that a search settled on (else none)."""
+
+    history: list[Entry]
+    drawn: dict[str, Any]
+
+
+def train(
+    model: nn.Module,
+    stage: Stage,
+    train: Examples,
+    validation: Examples,
+    generator: torch.Generator,
+    progress: Progress,
+) -> Trained:
+    """Train `model` in place by the stage's recipe, or by the best of those drawn where it says to search.
+
+    Each drawn recipe starts from the same weights and the same random numbers; the one whose model has the least plain
+    validation loss is kept.
+    """
+    if not stage.search:
+        return Trained(train_stage(model, stage, train, validation, generator, progress), {})
+    draws = draws_of(stage, generator.initial_seed())
+    least, best, kept = math.inf, Trained([], {}), model.state_dict()
+    for number, draw in enumerate(draws, start=1):
+        candidate, own = copy.deepcopy(model), torch.Generator().manual_seed(generator.initial_seed())
+        history = train_stage(candidate, draw.stage, train, validation, own, lambda done, total: None)
+        value = float(Loss()(predict(candidate, validation.images), validation.labels))
+        if value < least:
+            least, best, kept = value, Trained(history, draw.values), candidate.state_dict()
+        progress(number, len(draws))
+    model.load_state_dict(kept)
+    model.eval()
+    return best
 
 
 def train_stage(
@@ -38,32 +82,37 @@ def train_stage(
     validation: Examples,
     generator: torch.Generator,
     progress: Progress,
-) -> list[dict[str, float]]:
-    """Train `model` in place; returns the losses of every epoch. All randomness is `generator`'s (a CPU generator)."""
-    optimizer = _optimizer(model, stage)
-    steps = -(-len(train.images) // stage.batch_size)
-    schedule = _schedule(optimizer, stage, steps)
-    history: list[dict[str, float]] = []
-    best = copy.deepcopy(model.state_dict())
-    for epoch in range(stage.epochs):
-        model.train()
-        total = 0.0
-        for batch in _batches(train, stage, generator):
-            loss = loss_of(model(batch.images), batch.labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += float(loss.detach()) * len(batch.images)
-        validation_loss = float(loss_of(predict(model, validation.images), validation.labels))
-        history.append(
-            {"epoch": epoch + 1, "train_loss": total / len(train.images), "validation_loss": validation_loss}
-        )
-        if stage.keep == "last" or validation_loss == min(entry["validation_loss"] for entry in history):
-            best = copy.deepcopy(model.state_dict())
-        progress(epoch + 1, stage.epochs)
-    model.load_state_dict(best)
-    model.eval()
+) -> list[Entry]:
+    """Train `model` in place; returns what was measured after every epoch, with the kept epoch's weights in the model.
+
+    All randomness is `generator`'s (a CPU generator), dropout's by its initial seed. With a micro-batch, gradients are
+    those of the whole batch, but BatchNorm normalises by each part.
+    """
+    per_epoch = -(-len(train.images) // stage.batch_size)
+    steps = stage.iterations or (stage.epochs or 0) * per_epoch
+    loss, optimizer = loss_of(stage, train.labels), optimizer_of(model, stage)
+    schedule = schedule_of(optimizer, stage, steps)
+    history: list[Entry] = []
+    watch = Watch(stage)
+    with _prepared(model, stage, generator):
+        for epoch, first in enumerate(range(0, steps, per_epoch), start=1):
+            _train_mode(model, frozen=epoch <= stage.frozen_epochs)
+            tally = Tally()
+            for batch in itertools.islice(_batches(train, stage, generator), steps - first):
+                optimizer.zero_grad(set_to_none=True)
+                _backward(model, loss, batch, stage, tally)
+                optimizer.step()
+                if not isinstance(schedule, ReduceLROnPlateau):
+                    schedule.step()
+            history.append(_measured(epoch, model, validation, loss, tally))
+            watch.see(model, history[-1])
+            if isinstance(schedule, ReduceLROnPlateau):
+                schedule.step(watched(stage, history[-1]))
+            progress(epoch, -(-steps // per_epoch))
+            if watch.stop:
+                break
+    if watch.best is not None:
+        model.load_state_dict(watch.best)
     return history
 
 
@@ -74,38 +123,59 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
         return torch.cat([model(batch) for batch in images.split(PREDICTION_BATCH)])
 
 
-def _optimizer(model: nn.Module, stage: Stage) -> torch.optim.Optimizer:
-    parameters, rate, decay = model.parameters(), stage.learning_rate, stage.weight_decay
-    if stage.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, momentum=0.9, weight_decay=decay)
-    if stage.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+def _backward(model: nn.Module, loss: Loss, batch: Examples, stage: Stage, tally: Tally) -> None:
+    """Add up the batch's gradients, a micro-batch at a time."""
+    whole = loss.mass(batch.labels)
+    for part in batch.split(stage.micro_batch or stage.batch_size):
+        with torch.autocast("cuda", torch.bfloat16, enabled=stage.bf16 and part.images.is_cuda):
+            logits = model(part.images)
+        value = loss(logits.float(), part.labels)
+        tally.add(value, logits, part.labels)
+        (value if len(part.labels) == len(batch.labels) else value * (loss.mass(part.labels) / whole)).backward()
 
 
-def _schedule(optimizer: torch.optim.Optimizer, stage: Stage, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    if stage.schedule == "constant":
-        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    return torch.optim.lr_scheduler.OneCycleLR(optimizer, stage.learning_rate, total_steps=stage.epochs * steps)
+def _measured(epoch: int, model: nn.Module, validation: Examples, loss: Loss, tally: Tally) -> Entry:
+    logits = predict(model, validation.images)
+    return {
+        "epoch": epoch,
+        "train_loss": float(tally.loss) / tally.images,
+        "train_accuracy": float(tally.right) / tally.images,
+        "validation_loss": float(loss(logits, validation.labels)),
+        "validation_accuracy": float(accuracy(logits, validation.labels)),
+        "validation_auc": mean_auc(logits, validation.labels),
+    }
 
 
 def _batches(examples: Examples, stage: Stage, generator: torch.Generator) -> Iterator[Examples]:
     """One epoch in a fresh order, augmented as the stage says."""
     order = torch.randperm(len(examples.images), generator=generator).to(examples.images.device)
     for chosen in order.split(stage.batch_size):
-        yield Examples(_augment(examples.images[chosen], stage, generator), examples.labels[chosen])
+        yield Examples(augment(examples.images[chosen], stage, generator), examples.labels[chosen])
 
 
-def _augment(images: Tensor, stage: Stage, generator: torch.Generator) -> Tensor:
-    """Random left-right flip and translation of each image, noise on each pixel."""
-    if stage.flip:
-        flipped = torch.rand(len(images), generator=generator) < 0.5
-        images = torch.where(flipped.to(images.device)[:, None, None, None], images.flip(-1), images)
-    if stage.shift:
-        theta = torch.eye(2, 3).repeat(len(images), 1, 1)
-        theta[:, :, 2] = (torch.rand(len(images), 2, generator=generator) * 2 - 1) * 2 * stage.shift
-        grid = functional.affine_grid(theta.to(images.device), list(images.shape), align_corners=False)
-        images = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    if stage.noise:
-        images = images + stage.noise * torch.randn(images.shape, generator=generator).to(images.device)
-    return images
+def _train_mode(model: nn.Module, frozen: bool) -> None:
+    """All of it learns, or its head alone: then features are as in evaluation, BatchNorm's statistics included."""
+    model.train(not frozen)
+    model.requires_grad_(not frozen)
+    if frozen:
+        model.get_submodule(head(model)).train().requires_grad_(True)
+
+
+@contextmanager
+def _prepared(model: nn.Module, stage: Stage, generator: torch.Generator) -> Iterator[None]:
+    """Dropout at the stage's rate, drawn from the generator's seed; afterwards the model is as it was, in eval mode."""
+    layers = [module for module in model.modules() if isinstance(module, nn.Dropout)]
+    if stage.dropout is not None and not layers:
+        raise UsageError("dropout is set, but the architecture has no dropout layer", "leave the key out")
+    before = [layer.p for layer in layers]
+    for layer in layers:
+        layer.p = layer.p if stage.dropout is None else stage.dropout
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(generator.initial_seed())
+            yield
+    finally:
+        for layer, share in zip(layers, before, strict=True):
+            layer.p = share
+        model.requires_grad_(True)
+        model.eval()

@@ -8,7 +8,7 @@ from torch import nn
 
 from xraybench import registry
 from xraybench.checks import check_explainer, small_models
-from xraybench.checks.explainer import state_of, trial
+from xraybench.checks.explainer import SMALL, state_of, trial
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Context, Explainer, explainer
 
@@ -41,7 +41,7 @@ def explains(request) -> Explainer:
 
 
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
-@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_keeps_every_promise(explains, name, models):
     findings = check_explainer(explains, {name: models[name]})
     assert findings
@@ -86,7 +86,7 @@ def test_explains_whatever_the_callers_grad_mode(explains, mode, models):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("explains", [call for call in CALLS if not call.startswith("captum:")], indirect=True)
-@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_cpu_and_gpu_agree(explains, name, models):
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     case = trial(explains, models[name])

@@ -7,18 +7,43 @@ from torch.nn import functional
 
 from xraybench import registry
 from xraybench.checks import check_model
-from xraybench.errors import ValidationError
+from xraybench.errors import UsageError, ValidationError
+
+LEAST = {
+    **{"densenet121": 29, "densenet169": 29, "radinet169": 29, "resnet18": 8, "resnet50": 8, "vgg16": 32, "vgg19": 32},
+    **{"alexnet": 63, "efficientnet-b0": 8, "convnext-tiny": 32, "vit-b-16": 16, "squeezenet1-0": 21, "cxr-cnn5": 91},
+    **{"anatomy-shallow": 8, "anatomy-deep": 16},
+}
+
+
+def build(name, channels, side):
+    return registry.load(registry.find("models", name))(5, channels, side)
 
 
 @pytest.mark.parametrize("name", registry.MODELS)
-@pytest.mark.parametrize(("channels", "side"), [(1, 28), (1, 64), (3, 64)])
-def test_built_in_models_keep_it(name, channels, side):
-    model = registry.load(registry.find("models", name))(5, channels, side)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_built_in_models_keep_it(name, channels):
+    side = max(LEAST.get(name, 28), 28 if name != "vit-b-16" else 32)
+    model = build(name, channels, side)
     before = [module.training for module in model.modules()]
     check_model(model, channels, side)
     assert [module.training for module in model.modules()] == before
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
     assert model(torch.rand(2, channels, side, side)).shape == (2, 5)
+
+
+@pytest.mark.parametrize(("name", "least"), LEAST.items())
+def test_the_least_size_is_enough_and_below_it_is_named(name, least):
+    assert build(name, 1, least).eval()(torch.rand(1, 1, least, least)).shape == (1, 5)
+    with pytest.raises(UsageError, match=f"from {least} pixels"):
+        build(name, 1, least - 1)
+
+
+def test_sizes_and_channels_that_do_not_fit_are_named():
+    with pytest.raises(UsageError, match="16 divides"):
+        build("vit-b-16", 1, 40)
+    with pytest.raises(UsageError, match="grey or RGB"):
+        build("resnet18", 2, 32)
 
 
 class Base(nn.Module):
@@ -78,6 +103,10 @@ class NoLayers(Base):
     layers = ("conv", "heads")
 
 
+class OutputUnnamed(Base):
+    layers = ("head", "conv")
+
+
 class FlatCam(Base):
     cam_layer = "head"
 
@@ -110,6 +139,7 @@ def test_the_base_of_these_tests_keeps_it():
         (Added, "in place"),
         (Reused, "relu is used more than once"),
         (NoLayers, "heads"),
+        (OutputUnnamed, "last of the layers"),
         (FlatCam, "CAM layer head"),
         (HeadFirst, "head is defined before conv"),
         (Images, "logits"),

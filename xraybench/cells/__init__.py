@@ -1,12 +1,13 @@
-"""The work of a run, as two functions that any process may call; torch is imported when they are, not before."""
+"""The work of a run, as functions that any process may call; torch is imported when they are, not before."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from xraybench.cells.place import Place
-from xraybench.planning import CellJob, ModelJob
-from xraybench.results import CellRecord, ModelRecord
+from xraybench.lineage import ModelJob
+from xraybench.planning import CellJob
+from xraybench.results import CellRecord, ModelRecord, StageRecord
 
 Report = Callable[[str, int, int], None]  # what, done, total
 
@@ -16,6 +17,13 @@ def train_model(place: Place, job: ModelJob, report: Report) -> ModelRecord:
     from xraybench.cells import train
 
     return train.train_model(place, job, report)
+
+
+def train_earlier(place: Place, stage: tuple[ModelJob, int], report: Report) -> StageRecord:
+    """Train a stage that a model goes on from (the model, and the stage's number), unless its record is there."""
+    from xraybench.cells import train
+
+    return train.train_earlier(place, *stage, report)
 
 
 def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:

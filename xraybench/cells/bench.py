@@ -18,7 +18,7 @@ from xraybench.data.prepare import Prepared
 from xraybench.data.splits import INFERRED
 from xraybench.errors import DataError
 from xraybench.identity import seed_of
-from xraybench.planning import ModelJob
+from xraybench.lineage import ModelJob
 from xraybench.spec import Context, Twins
 from xraybench.training import Examples, predict
 
@@ -62,13 +62,15 @@ class Bench:
         return np.flatnonzero(chosen)
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor:
-        """float32 [N,1] of 0/1 for a binary task, int64 [N] of class numbers otherwise."""
-        values = torch.tensor(self.prepared.index.iloc[rows][self.place.task.labels].to_numpy(), device=self.device)
-        return values.float() if self.place.task.kind == "binary" else values.argmax(1)
+        """int64 [N] of class numbers, or (binary, multi-label) float32 [N,K] of 0, 1 or NaN."""
+        labels = self.prepared.index.iloc[rows][self.place.task.labels].to_numpy(dtype=np.float32)
+        values = torch.tensor(labels, device=self.device)
+        return values.argmax(1) if self.place.task.kind == "multi-class" else values
 
     def examples(self, split: str, inferred_labels: bool = True) -> Examples:
-        """A split's images and labels; DataError where only images with inferred labels are there, and not wanted."""
+        """A split's images of which a label is known; DataError where all of them are inferred, and not wanted."""
         rows = self.rows(split, inferred_labels)
+        rows = rows[self.prepared.index.iloc[rows][self.place.task.labels].notna().any(axis=1).to_numpy()]
         if not len(rows):
             raise DataError(
                 f"no {split} image has a label that was not inferred",
@@ -143,12 +145,13 @@ class Bench:
         return Context(baseline, self.images(np.sort(chosen)), low, high, self.seeds, BATCH)
 
     def targets(self, model: nn.Module) -> Tensor:
-        """int64 [M]: the logit that is explained for each image."""
+        """int64 [M]: the logit that is explained for each image; of several true labels the task's first."""
         if self.place.task.kind == "binary":
             return torch.zeros(len(self.explained_rows), dtype=torch.int64, device=self.device)
         if self.place.task.explained.target == "predicted":
             return predict(model, self.explained_images).argmax(1)
-        return self.labels(self.explained_rows)
+        labels = self.labels(self.explained_rows)
+        return labels if self.place.task.kind == "multi-class" else labels.nan_to_num().argmax(1)
 
     def build(self, job: ModelJob) -> nn.Module:
         """An untrained model of the job's architecture."""

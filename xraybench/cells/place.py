@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xraybench.planning import CellJob, ModelJob
+from xraybench.lineage import Link, ModelJob
+from xraybench.planning import CellJob
 from xraybench.tasks import Task
 
 
@@ -22,6 +23,14 @@ class Place:
 
     def __hash__(self) -> int:
         return hash((self.run, self.data, self.device))
+
+    def of(self, link: Link) -> Place:
+        """The same place with the data and the task that a stage trains on."""
+        return replace(self, data=self.data.parent / link.data_digest, task=link.task)
+
+    def stage_folder(self, link: Link) -> Path:
+        """Where the record and weights of an earlier stage lie, for all runs under one output folder."""
+        return self.run.parent / "stages" / link.id
 
     def model_folder(self, job: ModelJob) -> Path:
         """Where a model's record and weights lie."""

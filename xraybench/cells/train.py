@@ -1,27 +1,40 @@
-"""Train one model of a run and score it on the test set."""
+"""Train one model of a run, through all stages of its chain, and score it on the test set.
+
+Earlier stages lie in a folder that all runs share, by the digest of what goes into them: each is trained once.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import torch
-from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from xraybench import classification
+from xraybench.cells import model_scores
 from xraybench.cells.bench import Bench, bench
 from xraybench.cells.place import Place
-from xraybench.identity import digest_file, seed_of
-from xraybench.planning import ModelJob
-from xraybench.results import Interval, ModelRecord, read_record, replacing, write_record
-from xraybench.tasks import Task
-from xraybench.training import predict, train_stage
+from xraybench.identity import digest_file
+from xraybench.lineage import ModelJob
+from xraybench.models.weights import carry_over, read_imagenet, read_weights
+from xraybench.results import ModelRecord, StageRecord, read_record, replacing, write_record
+from xraybench.training import Trained, predict, train
 
 Report = Callable[[str, int, int], None]
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model that has gone through a stage: how it started, how it went, and how long it took."""
+
+    model: nn.Module
+    start: str
+    trained: Trained
+    seconds: float
 
 
 def train_model(place: Place, job: ModelJob, report: Report) -> ModelRecord:
@@ -29,81 +42,123 @@ def train_model(place: Place, job: ModelJob, report: Report) -> ModelRecord:
     folder = place.model_folder(job)
     if (folder / "model.json").exists():
         return read_record(folder / "model.json", ModelRecord)
-    desk, start = bench(place), time.perf_counter()
-    seed = seed_of("model", job.entry.name, job.seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = desk.build(job)
-    generator = torch.Generator().manual_seed(seed)
-    validation = desk.examples("validation")
-    history = []
-    for stage in job.entry.stages:
-        train = desk.examples("train", stage.inferred_labels)
-        history += train_stage(
-            model, stage, train, validation, generator, lambda done, total: report(f"training {job.label}", done, total)
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "weights.safetensors") as path:
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
-    record = _model_record(desk, job, model, history, time.perf_counter() - start)
+    made = _kept(place, job, len(job.links) - 1) or _made(place, job, len(job.links) - 1, report)
+    _save(made.model, folder)
+    record = _model_record(bench(place), job, made)
     write_record(folder / "model.json", record)
     return record
 
 
-def _model_record(
-    desk: Bench, job: ModelJob, model: nn.Module, history: list[dict[str, float]], seconds: float
-) -> ModelRecord:
+def train_earlier(place: Place, job: ModelJob, number: int, report: Report) -> StageRecord:
+    """Train stage `number` of a model's chain, unless its record is there; those before it must be."""
+    link = job.links[number]
+    folder = place.stage_folder(link)
+    if (folder / "stage.json").exists():
+        return read_record(folder / "stage.json", StageRecord)
+    made = _made(place, job, number, report)
+    _save(made.model, folder)
+    record = StageRecord(
+        id=link.id,
+        task=link.task.name,
+        source=link.source,
+        architecture=job.entry.architecture,
+        recipe=link.stage.model_dump(),
+        start=made.start,
+        weights_digest=digest_file(folder / WEIGHTS),
+        seconds=made.seconds,
+        history=[{**entry} for entry in made.trained.history],
+        drawn=made.trained.drawn,
+    )
+    write_record(folder / "stage.json", record)
+    return record
+
+
+def _save(model: nn.Module, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / WEIGHTS) as path:
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
+
+
+def _kept(place: Place, job: ModelJob, number: int) -> Made | None:
+    """A stage that was trained because another model goes on from it, from its folder."""
+    folder = place.stage_folder(job.links[number])
+    if not (folder / "stage.json").exists():
+        return None
+    record = read_record(folder / "stage.json", StageRecord)
+    desk = bench(place.of(job.links[number]))
+    model = desk.build(job)
+    model.load_state_dict(load_file(folder / WEIGHTS, device=str(desk.device)))
+    history = [{name: float("nan") if value is None else value for name, value in e.items()} for e in record.history]
+    return Made(model.eval(), record.start, Trained(history, record.drawn), record.seconds)
+
+
+def _made(place: Place, job: ModelJob, number: int, report: Report) -> Made:
+    """Train stage `number` from where the one before it ended."""
+    link, start = job.links[number], time.perf_counter()
+    desk = bench(place.of(link))
+    with torch.random.fork_rng():
+        torch.manual_seed(link.seed)
+        model = desk.build(job)
+    started = _begin(place, job, number, model)
+    generator = torch.Generator().manual_seed(link.seed)
+    what = f"training {job.label}" + (f" on {link.task.name}" if link.task.name != place.task.name else "")
+    trained = train(
+        model,
+        link.stage,
+        desk.examples("train", link.stage.inferred_labels),
+        desk.examples("validation"),
+        generator,
+        lambda done, total: report(what, done, total),
+    )
+    return Made(model, started, trained, time.perf_counter() - start)
+
+
+def _begin(place: Place, job: ModelJob, number: int, model: nn.Module) -> str:
+    """Give a fresh model the weights that its stage starts from; returns what was done, as a phrase."""
+    entry = job.start or job.entry
+    if number > 0:
+        before, link = job.links[number - 1], job.links[number]
+        same = (before.task.name, before.task.labels, before.task.kind) == (
+            link.task.name, link.task.labels, link.task.kind
+        )  # fmt: skip
+        state, origin = load_file(place.stage_folder(before) / WEIGHTS), f"the stage on {before.task.name}"
+        anew = carry_over(model, state, fresh_output=not same)
+    elif entry.weights is not None:
+        state, origin = read_weights(Path(entry.weights)), Path(entry.weights).name
+        anew = carry_over(model, state, fresh_output=False)
+    elif entry.init == "imagenet":
+        state, origin = read_imagenet(entry.architecture), "ImageNet weights"
+        anew = carry_over(model, state, fresh_output=True)
+    else:
+        return "random weights"
+    return origin + (f"; drawn anew: {', '.join(anew)}" if anew else "")
+
+
+def _model_record(desk: Bench, job: ModelJob, made: Made) -> ModelRecord:
     rows = desk.rows("test")
-    logits = predict(model, desk.images(rows)).double().cpu().numpy()
-    labels = desk.labels(rows).cpu().numpy().astype(np.float64)
-    table = desk.prepared.index.iloc[rows]
-    scores = _test_scores(desk.place.task, table, labels, logits)
+    logits = predict(made.model, desk.images(rows)).double().cpu().numpy()
+    task = desk.place.task
+    outputs = model_scores.outputs_of(task, desk.prepared.index.iloc[rows], logits)
+    scores = model_scores.by_image(outputs)
     return ModelRecord(
         id=job.id,
         model=job.entry.name,
         architecture=job.entry.architecture,
         seed=job.seed,
         recipe=job.entry.model_dump(),
-        weights_digest=digest_file(desk.place.model_folder(job) / "weights.safetensors"),
+        start=made.start,
+        earlier=[link.id for link in job.links[:-1]],
+        weights_digest=digest_file(desk.place.model_folder(job) / WEIGHTS),
         split_digest=desk.prepared.statistics.split_digest,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        seconds=seconds,
-        history=[{**entry} for entry in history],
+        parameters=sum(parameter.numel() for parameter in made.model.parameters()),
+        seconds=made.seconds,
+        history=[{**entry} for entry in made.trained.history],
+        drawn=made.trained.drawn,
         scores=scores,
-        strata=_strata(desk.place.task, table, labels, logits),
-        beats_chance=_beats_chance(desk.place.task, scores),
+        labels=model_scores.by_label(outputs),
+        studies=model_scores.by_study(outputs),
+        strata=model_scores.by_stratum(outputs),
+        positives=model_scores.positives(outputs),
+        hidden=model_scores.hidden(outputs),
+        beats_chance=model_scores.beats_chance(task, scores),
     )
-
-
-def _test_scores(
-    task: Task, table: pd.DataFrame, labels: NDArray[np.float64], logits: NDArray[np.float64]
-) -> dict[str, Interval]:
-    patients = table["patient_id"].to_numpy().astype(str)
-    weights = classification.patient_weights(patients, np.random.default_rng(seed_of("patients", task.name)))
-    if task.kind == "binary":
-        resampled = classification.binary_scores(labels[:, 0], 1 / (1 + np.exp(-logits[:, 0])), weights)
-    else:
-        shifted = np.exp(logits - logits.max(1, keepdims=True))
-        resampled = classification.multi_class_scores(labels, shifted / shifted.sum(1, keepdims=True), weights)
-    return classification.intervals(resampled, len(table), len(set(patients)))
-
-
-def _strata(
-    task: Task, table: pd.DataFrame, labels: NDArray[np.float64], logits: NDArray[np.float64]
-) -> dict[str, dict[str, Interval]]:
-    """Of a binary task: the positives of each stratum against all negatives."""
-    if task.kind != "binary":
-        return {}
-    found = {}
-    for column in task.strata:
-        for value in sorted(set(table[column][labels[:, 0] == 1])):
-            keep = ((table[column] == value) | (labels[:, 0] == 0)).to_numpy()
-            found[f"{column}={value}"] = _test_scores(task, table[keep], labels[keep], logits[keep])
-    return found
-
-
-def _beats_chance(task: Task, scores: Mapping[str, Interval]) -> bool:
-    """The interval of the ROC AUC (of balanced accuracy, for classes) lies above what guessing gives."""
-    name, chance = ("roc-auc", 0.5) if task.kind == "binary" else ("balanced-accuracy", 1 / task.num_outputs)
-    low = scores[name].low if name in scores else None
-    return low is not None and low > chance

@@ -27,7 +27,7 @@ def check_model(model: nn.Module, in_channels: int, image_size: int) -> None:
     """ValidationError, naming the module, where a model breaks what hooks, LRP and DeepLIFT rely on.
 
     Nothing in place, no activation module used twice, no nonlinearity or pooling outside a module of torch.nn; a CAM
-    layer that gives maps (or None), and layers that exist.
+    layer that gives maps (or None), and layers that exist, the last of which gives the logits.
     """
     for name, module in model.named_modules():
         if getattr(module, "inplace", False):
@@ -47,7 +47,17 @@ def check_model(model: nn.Module, in_channels: int, image_size: int) -> None:
     if logits.dim() != 2 or len(logits) != 2:
         raise ValidationError(f"the model returns {tuple(logits.shape)} for two images", "it returns logits [B,K]")
     watch.raise_first()
+    _check_output(model, logits.shape[1])
     _check_order(model, watch.used)
+
+
+def _check_output(model: nn.Module, outputs: int) -> None:
+    """The last of the named layers gives the logits: it is what is replaced where the labels change."""
+    layers: tuple[str, ...] = model.layers  # type: ignore[assignment]
+    weight = getattr(model.get_submodule(layers[-1]), "weight", None) if layers else None
+    if weight is None or len(weight) != outputs:
+        last = layers[-1] if layers else "none"
+        raise ValidationError(f"the last of the layers ({last}) does not give the {outputs} logits", "name it last")
 
 
 def _check_order(model: nn.Module, used: list[str]) -> None:

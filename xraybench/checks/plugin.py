@@ -14,7 +14,7 @@ from xraybench.registry import Entry
 from xraybench.spec import Explainer, Metric
 from xraybench.tasks import read_task, task_files
 
-MODEL_SIZE = 64  # pixels: what a model is built for when it is checked
+MODEL_SIZE = 96  # pixels: what a model is built for when it is checked
 
 
 def check_named(name: str) -> list[Finding]:

@@ -14,6 +14,7 @@ from xraybench.errors import NotApplicableError
 from xraybench.explainers._batches import in_batches
 from xraybench.explainers._copy import detached_copy
 from xraybench.explainers._lrp_canoniser import Threshold, canonised
+from xraybench.explainers._lrp_sums import with_sums
 from xraybench.explainers._model import explained
 
 Start = Literal["logit", "one"]
@@ -21,8 +22,10 @@ ZERO_BIAS = "bias"  # biases take no relevance, so that what arrives at the imag
 
 
 def prepared(model: nn.Module, bn: str) -> nn.Module:
-    """A copy to propagate through: BatchNorms folded (`canonised`), or left for the Pass rule (`pass`)."""
-    return canonised(model) if bn == "canonised" else detached_copy(model)
+    """A copy to propagate through: BatchNorms folded (`canonised`) or left for the Pass rule (`pass`), sums visible."""
+    if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
+        raise NotApplicableError("the rules of relevance propagation do not know attention")
+    return with_sums(canonised(model) if bn == "canonised" else detached_copy(model))
 
 
 def epsilon_plus_flat(epsilon: float, stabilizer: float) -> SpecialFirstLayerMapComposite:

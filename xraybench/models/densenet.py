@@ -7,9 +7,12 @@ the last BatchNorm, functional in torchvision, are modules: LRP, DeepLift and ho
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+from xraybench.models._modular import check_size
 
 BOTTLENECK = 4  # channels between a layer's two convolutions, in units of the growth rate
 MOST_LAYERS = 16  # named for layer similarity, atlas and cascading randomisation
@@ -48,12 +51,23 @@ class DenseBlock(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """Stem, dense blocks with transitions between them, BN, ReLU, global pooling, linear: [B,C,H,W] -> logits [B,K]."""
+    """Stem, dense blocks with transitions between them, BN, ReLU, global pooling, linear: [B,C,H,W] -> logits [B,K].
+
+    hidden: widths of fully connected layers under the outputs (none in a DenseNet as published).
+    """
 
     cam_layer: str | None = "features.relu5"
     layers: tuple[str, ...]
 
-    def __init__(self, num_outputs: int, in_channels: int, growth: int, blocks: tuple[int, ...], stem: int) -> None:
+    def __init__(
+        self,
+        num_outputs: int,
+        in_channels: int,
+        growth: int,
+        blocks: tuple[int, ...],
+        stem: int,
+        hidden: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
         self.features = nn.Sequential(_stem(in_channels, stem))
         width = stem
@@ -67,8 +81,9 @@ class DenseNet(nn.Module):
         self.features.add_module("relu5", nn.ReLU())
         self.pool5 = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.classifier = nn.Linear(width, num_outputs)
-        self.layers = _evenly(_units(self), MOST_LAYERS)
+        self.classifier = _dense((width, *hidden, num_outputs)) if hidden else nn.Linear(width, num_outputs)
+        output = f"classifier.dense{len(hidden) + 1}" if hidden else "classifier"
+        self.layers = _evenly([*_units(self), output], MOST_LAYERS)
         _initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -105,9 +120,9 @@ def _initialise(model: nn.Module) -> None:
 
 
 def _units(model: DenseNet) -> list[str]:
-    """First convolution, every dense layer, every transition, classifier: what may be compared or reset as one."""
+    """First convolution, every dense layer, every transition: what may be compared or reset as one."""
     found = [name for name, module in model.named_modules() if isinstance(module, DenseLayer) or _is_transition(name)]
-    return ["features.conv0", *found, "classifier"]
+    return ["features.conv0", *found]
 
 
 def _is_transition(name: str) -> bool:
@@ -119,6 +134,38 @@ def _evenly(names: list[str], most: int) -> tuple[str, ...]:
     if len(names) <= most:
         return tuple(names)
     return tuple(names[round(i * (len(names) - 1) / (most - 1))] for i in range(most))
+
+
+def build_121(num_outputs: int, in_channels: int, image_size: int) -> nn.Module:
+    """DenseNet-121 (Huang et al., 2017): blocks of 6, 12, 24 and 16 layers; any size from 29 pixels."""
+    check_size("densenet121", image_size, least=29)
+    return DenseNet(num_outputs, in_channels, growth=32, blocks=(6, 12, 24, 16), stem=64)
+
+
+def build_169(num_outputs: int, in_channels: int, image_size: int) -> nn.Module:
+    """DenseNet-169 (Huang et al., 2017): blocks of 6, 12, 32 and 32 layers; any size from 29 pixels."""
+    check_size("densenet169", image_size, least=29)
+    return DenseNet(num_outputs, in_channels, growth=32, blocks=(6, 12, 32, 32), stem=64)
+
+
+def build_radinet169(num_outputs: int, in_channels: int, image_size: int) -> nn.Module:
+    """DenseNet-169's features under five dense (fully connected) layers (RadiNet, 2022); any size from 29 pixels.
+
+    The study names the five layers and gives no widths: 1024, 512, 256, 128, then the outputs, with ReLUs between, are
+    our choice. `classifier` holds all five, so that a frozen warm-up trains them; the last is `classifier.dense5`.
+    """
+    check_size("radinet169", image_size, least=29)
+    return DenseNet(num_outputs, in_channels, growth=32, blocks=(6, 12, 32, 32), stem=64, hidden=(1024, 512, 256, 128))
+
+
+def _dense(widths: tuple[int, ...]) -> nn.Sequential:
+    """Linear layers `dense1`, `dense2`, ... from width to width, with a ReLU after each but the last."""
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    for i, (width, wider) in enumerate(pairwise(widths), start=1):
+        if i > 1:
+            parts[f"relu{i - 1}"] = nn.ReLU()
+        parts[f"dense{i}"] = nn.Linear(width, wider)
+    return nn.Sequential(parts)
 
 
 def build_tiny(num_outputs: int, in_channels: int, image_size: int) -> nn.Module:

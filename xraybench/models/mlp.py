@@ -25,3 +25,13 @@ class Mlp(nn.Sequential):
 def build_400_tanh(num_outputs: int, in_channels: int, image_size: int) -> nn.Module:
     """Three hidden layers of 400 tanh units (784-400-400-400-10 for 28-pixel digits)."""
     return Mlp(in_channels * image_size**2, width=400, depth=3, num_outputs=num_outputs, activation=nn.Tanh)
+
+
+def build_1296_tanh(num_outputs: int, in_channels: int, image_size: int) -> nn.Module:
+    """Three hidden layers of 1296 tanh units."""
+    return Mlp(in_channels * image_size**2, width=1296, depth=3, num_outputs=num_outputs, activation=nn.Tanh)
+
+
+def build_1296_relu(num_outputs: int, in_channels: int, image_size: int) -> nn.Module:
+    """Three hidden layers of 1296 rectified units."""
+    return Mlp(in_channels * image_size**2, width=1296, depth=3, num_outputs=num_outputs, activation=nn.ReLU)

@@ -1,0 +1,1 @@
+"""What the fields of a training stage mean: loss, optimiser, augmentation, and which epoch's weights are kept."""

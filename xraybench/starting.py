@@ -1,0 +1,44 @@
+"""What models start from, opened before a plan is made: the tasks of earlier stages, and weights files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from xraybench import registry
+from xraybench.errors import DataError
+from xraybench.identity import digest_file
+from xraybench.lineage import Earlier, Starts
+from xraybench.planning import Request, chosen_models
+from xraybench.runner import default_source
+from xraybench.spec import Source
+from xraybench.tasks import Task, load_task
+
+
+def open_starts(task: Task, request: Request) -> Starts:
+    """What the chosen models start from: the tasks of their earlier stages, opened, and the digests of weights files.
+
+    An earlier task's data come from --data where its source is the one that is asked for, else from the folder named by
+    the environment variable XRAYBENCH_DATA_<SOURCE>; phantoms and bundled data need none.
+    """
+    entries = [one for entry in chosen_models(task, request) for one in task.chain(entry)]
+    names = dict.fromkeys(stage.task for entry in entries for stage in entry.stages if stage.task is not None)
+    files = dict.fromkeys(entry.weights for entry in entries if entry.weights is not None)
+    for file in files:
+        if not Path(file).is_file():
+            raise DataError(f"{file}: no such weights file", "give a state dict (.pth) or a .safetensors file")
+    tasks = {name: _open_earlier(load_task(name), task, request) for name in names}
+    return Starts(tasks, {file: digest_file(Path(file)) for file in files})
+
+
+def _open_earlier(earlier: Task, task: Task, request: Request) -> Earlier:
+    target = request.source or default_source(task, request)
+    name = target if target in earlier.sources else earlier.sources[0]
+    variable = f"XRAYBENCH_DATA_{name.upper().replace('-', '_')}"
+    folder = os.environ.get(variable)
+    root = request.data if name == target else Path(folder) if folder else None
+    if root is not None and not root.is_dir():
+        raise DataError(f"{root}: no such folder", f"{variable} names the folder that {name} was unpacked to")
+    preset = earlier.presets.get(request.preset) or next(iter(earlier.presets.values()))
+    source: Source = registry.load(registry.find("sources", name))(root, preset.sources.get(name, {}))
+    return Earlier(earlier, source)
