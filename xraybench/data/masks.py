@@ -20,10 +20,15 @@ Mask = NDArray[np.bool_]
 Shape = tuple[int, int]  # height, width
 
 
-def from_boxes(boxes: Iterable[Sequence[float]], shape: Shape) -> Mask:
-    """The union of boxes (x, y, width, height); parts outside the image are cut off."""
+def from_boxes(boxes: Iterable[Sequence[float]], shape: Shape, drawn_in: Shape | None = None) -> Mask:
+    """The union of boxes (x, y, width, height); parts outside the image are cut off.
+
+    drawn_in: the size of the image whose pixels the boxes count, where this one may be a resized copy of it.
+    """
     mask = np.zeros(shape, bool)
-    rows, columns = np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5
+    height_of, width_of = drawn_in or shape
+    rows = (np.arange(shape[0]) + 0.5) * (height_of / shape[0])
+    columns = (np.arange(shape[1]) + 0.5) * (width_of / shape[1])
     for x, y, width, height in boxes:
         inside_rows = (rows >= y) & (rows < y + height)
         mask |= inside_rows[:, None] & ((columns >= x) & (columns < x + width))
