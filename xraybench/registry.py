@@ -84,6 +84,7 @@ MODELS = {
 SOURCES = {
     "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",
     "grazpedwri": "xraybench.data.sources.grazpedwri:Grazpedwri",
+    "chexpert": "xraybench.data.sources.chexpert:Chexpert",
     "nih-cxr14": "xraybench.data.sources.nih_cxr14:NihCxr14",
     "mnist": "xraybench.data.sources.mnist:open_source",
     "digits": "xraybench.data.sources.digits:open_source",

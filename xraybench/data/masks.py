@@ -70,6 +70,27 @@ def from_rle(coded: Mapping[str, Any]) -> Mask:
     return np.asarray(coco.decode(coded), bool)
 
 
+def resized(mask: Mask, shape: Shape) -> Mask:
+    """A mask for a copy of its image of another size: a pixel belongs to it where at least half of it does."""
+    if mask.shape == shape:
+        return mask
+    share = Image.fromarray(mask.astype(np.float32)).resize(shape[::-1], Image.Resampling.BOX)
+    return np.asarray(np.asarray(share) >= 0.5, bool)
+
+
+def paste(crop: Mask, left: int, top: int, shape: Shape) -> Mask:
+    """A mask that is stored as a crop, at its place in the image; DataError where it does not fit in there."""
+    bottom, right = top + crop.shape[0], left + crop.shape[1]
+    if min(left, top) < 0 or bottom > shape[0] or right > shape[1]:
+        raise DataError(
+            f"a crop of {crop.shape} at left {left}, top {top} leaves its image of {shape}",
+            "places count pixels of the image that the crop was cut from",
+        )
+    mask = np.zeros(shape, bool)
+    mask[top:bottom, left:right] = crop
+    return mask
+
+
 def read_mask(path: Path, shape: Shape | None = None) -> Mask:
     """A mask file: True where any colour is not 0 (alpha says nothing). DataError where its size is not `shape`."""
     try:

@@ -55,7 +55,7 @@ def check_rows(path: Path, wrong: pd.Series, shown: pd.Series, what: str, cure: 
     """DataError with the line, and what `shown` says there, of a table's first row where `wrong` (one header line)."""
     if wrong.any():
         place = int(np.flatnonzero(wrong.to_numpy())[0])
-        raise DataError(f"{path}: line {place + 2}: {what}: {shown.iloc[place]!r}", cure)
+        raise DataError(f"{path}: line {place + 2}: {what}: {str(shown.iloc[place])!r}", cure)
 
 
 def sizes(root: Path, paths: Iterable[str]) -> NDArray[np.int64]:
