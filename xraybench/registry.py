@@ -84,6 +84,9 @@ MODELS = {
 SOURCES = {
     "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",
     "grazpedwri": "xraybench.data.sources.grazpedwri:Grazpedwri",
+    "montgomery": "xraybench.data.sources.montgomery:Montgomery",
+    "shenzhen": "xraybench.data.sources.shenzhen:Shenzhen",
+    "montgomery-shenzhen": "xraybench.data.sources.montgomery_shenzhen:MontgomeryShenzhen",
     "chexpert": "xraybench.data.sources.chexpert:Chexpert",
     "nih-cxr14": "xraybench.data.sources.nih_cxr14:NihCxr14",
     "mnist": "xraybench.data.sources.mnist:open_source",
