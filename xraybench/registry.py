@@ -132,8 +132,9 @@ SOURCES = {
     "chexpert": "xraybench.data.sources.chexpert:Chexpert",
     "nih-cxr14": "xraybench.data.sources.nih_cxr14:NihCxr14",
     "rsna-pneumonia": "xraybench.data.sources.rsna_pneumonia:RsnaPneumonia",
-    "mnist": "xraybench.data.sources.mnist:open_source",
-    "digits": "xraybench.data.sources.digits:open_source",
+    "folder": "xraybench.data.sources.folder:OwnFolder",
+    "mnist": "xraybench.data.sources.mnist:Mnist",
+    "digits": "xraybench.data.sources.digits:Digits",
 }
 TABLES: Mapping[str, Mapping[str, str]] = {
     "explainers": EXPLAINERS,

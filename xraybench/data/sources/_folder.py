@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -15,8 +14,9 @@ import pandas as pd
 
 from xraybench.data.radiograph import read_radiograph
 from xraybench.data.sources._files import inside, manifest, sizes
+from xraybench.data.sources._settings import check_counts, parse_settings
 from xraybench.data.splits import SPLITS, cap
-from xraybench.errors import DataError, UsageError
+from xraybench.errors import DataError
 from xraybench.spec import About, MetricNeeds
 
 COLUMNS = ("image_id", "patient_id", "study_id", "path", "split", "view", "site")
@@ -36,16 +36,13 @@ class Settings:
     test: int | None = None
     partial: bool = False
 
+    def __post_init__(self) -> None:
+        check_counts(self, ("split_seed", *SPLITS))
+
     @classmethod
     def parse(cls, source: str, settings: Mapping[str, Any]) -> Self:
-        """Settings from a task file's keys; UsageError names an unknown one, and the near one."""
-        known = [field.name for field in fields(cls)]
-        for key in settings:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it takes: {', '.join(known)}"
-                raise UsageError(f"source {source!r} has no setting {key!r}", hint)
-        return cls(**settings)
+        """Settings from a task file's keys, lists as tuples; UsageError names an unknown key, and the near one."""
+        return parse_settings(cls, source, settings)
 
 
 class FolderSource(ABC):
