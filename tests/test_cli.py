@@ -35,7 +35,7 @@ def test_help_and_lists_import_nothing_heavy(arguments):
         ("references", {"name", "role"}),
         ("metrics", {"name", "family", "higher_is_better"}),
         ("models", {"name"}),
-        ("sources", {"name"}),
+        ("sources", {"name", "licence", "phantom", "redistributable", "origin"}),
         ("tasks", {"name"}),
     ],
 )

@@ -21,7 +21,7 @@ default parameters; a backward counts 2. Presets set other parameters: see the t
 
 def page() -> str:
     """The whole page, built-ins only."""
-    return "\n".join([INTRODUCTION, *_explainers(), *_references(), *_metrics(), *_models(), *_plain("sources")])
+    return "\n".join([INTRODUCTION, *_explainers(), *_references(), *_metrics(), *_models(), *_sources()])
 
 
 def _built_in(kind: str) -> list[tuple[str, Any]]:
@@ -68,9 +68,15 @@ def _models() -> list[str]:
     return _table("Models", header, rows)
 
 
-def _plain(kind: str) -> list[str]:
-    rows = [[f"`{name}`", _summary(made)] for name, made in _built_in(kind)]
-    return _table(kind.capitalize(), ["name", "what"], rows)
+def _sources() -> list[str]:
+    rows = []
+    for name, made in _built_in("sources"):
+        official = made.about.official
+        counts = [f"{official[what]:,}" if what in official else "-" for what in ("images", "patients")]
+        kind = "phantom" if made.phantom else "yes" if made.redistributable else "no"
+        rows.append([f"`{name}`", made.about.title, *counts, made.about.licence, kind, _summary(made)])
+    header = ["name", "title", "images", "patients", "licence", "pixels may be published", "what"]
+    return _table("Sources", header, rows)
 
 
 def _parameters(built: Any) -> str:

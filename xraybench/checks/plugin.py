@@ -47,7 +47,9 @@ def _contract(kind: str, built: Any, entry: Entry) -> list[Finding]:
         return [declared, *(check_metric(built) if declared.passed else [])]
     if kind == "models":
         return [_model(built, entry)]
-    return [Finding("can be opened", callable(built), "see spec.OpenSource")]
+    missing = [name for name in ("about", "phantom", "redistributable") if not hasattr(built, name)]
+    says = Finding("says what it is before it is opened", not missing, ", ".join(missing) or built.about.licence)
+    return [Finding("can be opened", callable(built), "see spec.OpenSource"), says]
 
 
 def _model(build: Any, entry: Entry) -> Finding:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xraybench.data.sources import digits, mnist
+from xraybench.data.sources.digits import Digits
+from xraybench.data.sources.mnist import Mnist
 from xraybench.errors import DataError, UsageError
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "mnist"
@@ -16,7 +17,7 @@ needs_mnist = pytest.mark.skipif(not SHARED.is_dir(), reason="no MNIST at shared
 def test_the_bundled_digits_are_scikit_learns():
     from sklearn.datasets import load_digits
 
-    source, bundle = digits.open_source(None, {}), load_digits()
+    source, bundle = Digits(None, {}), load_digits()
     table = source.index()
     assert len(table) == 1797
     row = table.iloc[100].to_dict()
@@ -29,14 +30,14 @@ def test_the_bundled_digits_are_scikit_learns():
 
 def test_digits_take_no_folder_and_no_settings(tmp_path):
     with pytest.raises(DataError, match="--source mnist"):
-        digits.open_source(tmp_path, {})
+        Digits(tmp_path, {})
     with pytest.raises(UsageError):
-        digits.open_source(None, {"train": 3})
+        Digits(None, {"train": 3})
 
 
 @needs_mnist
 def test_mnist_has_the_official_splits_and_counts():
-    source = mnist.open_source(SHARED, {})
+    source = Mnist(SHARED, {})
     table = source.index()
     assert table["split"].value_counts().to_dict() == {"train": 55000, "validation": 5000, "test": 10000}
     assert table[[str(digit) for digit in range(10)]].sum().sum() == 70000
@@ -52,21 +53,21 @@ def test_mnist_has_the_official_splits_and_counts():
 
 @needs_mnist
 def test_settings_take_the_first_of_each_split():
-    table = mnist.open_source(SHARED, {"train": 7, "test": 3}).index()
+    table = Mnist(SHARED, {"train": 7, "test": 3}).index()
     assert table["split"].value_counts().to_dict() == {"train": 7, "validation": 5000, "test": 3}
 
 
 def test_missing_and_false_files_are_named(tmp_path):
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz: missing"):
-        mnist.open_source(tmp_path, {}).index()
+        Mnist(tmp_path, {}).index()
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x01\x05"))
     with pytest.raises(DataError, match="is not the official file"):
-        mnist.open_source(tmp_path, {}).index()
+        Mnist(tmp_path, {}).index()
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"torn")
     with pytest.raises(DataError, match="does not decompress"):
-        mnist.open_source(tmp_path, {}).index()
+        Mnist(tmp_path, {}).index()
 
 
 def test_mnist_without_a_folder_names_the_alternative():
     with pytest.raises(DataError, match="--source digits"):
-        mnist.open_source(None, {})
+        Mnist(None, {})

@@ -6,7 +6,6 @@ A data set of its own name, for machines without MNIST; never passed off as MNIS
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,7 +26,6 @@ def _bundle() -> tuple[np.ndarray, np.ndarray]:
     return (bundle.images / 16).astype(np.float32), bundle.target
 
 
-@dataclass(frozen=True)
 class Digits:
     """The bundled digits, cut 60/15/25 by a fixed draw; each image counts as its own patient."""
 
@@ -42,6 +40,13 @@ class Digits:
     phantom: ClassVar[bool] = False
     offers: ClassVar[frozenset[MetricNeeds]] = frozenset()
     redistributable: ClassVar[bool] = True
+
+    def __init__(self, root: Path | None, settings: Mapping[str, Any]) -> None:
+        """The bundled digits need no folder and have no settings."""
+        if root is not None:
+            raise DataError(f"the digits are bundled and read nothing from {root}", "add --source mnist to read MNIST")
+        if settings:
+            raise UsageError(f"source {self.name!r} has no setting {next(iter(settings))!r}", "it has none")
 
     def identity(self) -> Mapping[str, Any]:
         """Name and number of images: the bundle is part of scikit-learn."""
@@ -64,12 +69,3 @@ class Digits:
     def twin(self, row: Mapping[str, Any]) -> np.ndarray | None:
         """None: there is no digit without a digit."""
         return None
-
-
-def open_source(root: Path | None, settings: Mapping[str, Any]) -> Digits:
-    """The bundled digits need no folder and have no settings."""
-    if root is not None:
-        raise DataError(f"the digits are bundled and read nothing from {root}", "add --source mnist to read MNIST")
-    if settings:
-        raise UsageError(f"source 'digits' has no setting {next(iter(settings))!r}", "it has none")
-    return Digits()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from xraybench.data.sources._digit_table import digit_table
-from xraybench.errors import DataError, UsageError
+from xraybench.data.sources._settings import check_counts, parse_settings
+from xraybench.data.splits import SPLITS
+from xraybench.errors import DataError
 from xraybench.spec import About, MetricNeeds
 
 MD5 = {  # of the decompressed files
@@ -27,13 +29,20 @@ VALIDATION = 5000  # the last of the 60,000, in the official order
 
 
 @dataclass(frozen=True)
-class Mnist:
-    """The official train and test sets; validation is the last 5,000 of train. `train` etc. take the first so many."""
+class Settings:
+    """train, validation, test: how many images of each split are used, the first of it."""
 
-    root: Path
-    train: int = 55000
+    train: int = 60000 - VALIDATION
     validation: int = VALIDATION
     test: int = 10000
+
+    def __post_init__(self) -> None:
+        check_counts(self, SPLITS)
+
+
+class Mnist:
+    """The official train and test sets; validation is the last 5,000 of train."""
+
     name: ClassVar[str] = "mnist"
     about: ClassVar[About] = About(
         title="MNIST",
@@ -46,11 +55,15 @@ class Mnist:
     offers: ClassVar[frozenset[MetricNeeds]] = frozenset()
     redistributable: ClassVar[bool] = False
 
+    def __init__(self, root: Path | None, settings: Mapping[str, Any]) -> None:
+        """The folder of the four files; DataError without one, UsageError for a setting that does not exist."""
+        if root is None:
+            raise DataError("MNIST is not bundled", "pass its folder with --data, or use --source digits")
+        self.root, self.settings = root, parse_settings(Settings, self.name, settings)
+
     def identity(self) -> Mapping[str, Any]:
         """The files' checksums, which `image` verifies, and how many of them are used."""
-        return {
-            "source": self.name, "md5": MD5, "train": self.train, "validation": self.validation, "test": self.test,
-        }  # fmt: skip
+        return {"source": self.name, "md5": MD5, **asdict(self.settings)}
 
     def index(self) -> pd.DataFrame:
         """One row a digit; a row's position counts through train, then test."""
@@ -59,7 +72,7 @@ class Mnist:
             np.repeat(["train", "validation", "test"], [60000 - VALIDATION, VALIDATION, 10000]),
         )
         return pd.concat(
-            [table[table["split"] == split].head(getattr(self, split)) for split in ("train", "validation", "test")],
+            [table[table["split"] == split].head(getattr(self.settings, split)) for split in SPLITS],
             ignore_index=True,
         )
 
@@ -97,13 +110,3 @@ def _read(root: Path, name: str) -> np.ndarray:
     dimensions = data[3]
     shape = [int.from_bytes(data[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(dimensions)]
     return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-
-
-def open_source(root: Path | None, settings: Mapping[str, Any]) -> Mnist:
-    """Read MNIST from its folder; `train`, `validation`, `test` say how many images of each split are used."""
-    if root is None:
-        raise DataError("MNIST is not bundled", "pass its folder with --data, or use --source digits")
-    for key in settings:
-        if key not in ("train", "validation", "test"):
-            raise UsageError(f"source 'mnist' has no setting {key!r}", "it has: train, validation, test")
-    return Mnist(root, **settings)

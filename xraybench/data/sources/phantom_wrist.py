@@ -16,7 +16,7 @@ from xraybench.data.phantom.cases import GRADE_SHARES, SPLITS, Case, Population,
 from xraybench.data.phantom.findings import GRADES
 from xraybench.data.phantom.wrist import PHANTOM_VERSION, Wrist
 from xraybench.errors import DataError, UsageError
-from xraybench.spec import About, MetricNeeds
+from xraybench.spec import About, MetricNeeds, opens
 
 SMALLEST, LARGEST = 64, 512
 
@@ -150,6 +150,7 @@ def _row(case: Case) -> dict[str, Any]:
     }
 
 
+@opens(PhantomWrist)
 def open_source(root: Path | None, settings: Mapping[str, Any]) -> PhantomWrist:
     """The source with a preset's settings; UsageError if a folder is given, for phantoms are computed."""
     if root is not None:
