@@ -16,10 +16,12 @@ from xraybench.identity import digest
 from xraybench.registry import Call
 from xraybench.results import MetricInfo
 from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
+from xraybench.steps import DEFAULT, plain
 from xraybench.tasks import ModelEntry, Preset, Task
 
 LIBRARIES = ("captum", "zennit", "quantus")  # their major versions are part of what makes rows comparable
-PREPARATION_VERSION = 1  # of data/prepare.py: what it makes of the same source
+PREPARATION_VERSION = 1  # of data/prepare.py: what it makes of the same source by padding and resizing
+PREPROCESSING_VERSION = 1  # of data/preprocessing.py: what the other steps make of the same image
 MODEL_VERSION = 1  # of training.py: what it makes of the same recipe
 
 
@@ -108,6 +110,9 @@ def make_plan(task: Task, source: Source, request: Request) -> Plan:
     preset = task.preset(request.preset)
     n_explained = min(preset.explained, request.limit or preset.explained)
     settings = {"preparation": PREPARATION_VERSION, "size": preset.image_size, "explained": asdict_of(task.explained)}
+    steps = task.steps_of(request.preset)
+    if steps != DEFAULT:
+        settings["preprocessing"] = {"version": PREPROCESSING_VERSION, "steps": plain(steps)}
     data_digest = digest({**settings, "count": preset.explained, "source": dict(source.identity())})
     key = comparability_key(task, request.preset, data_digest, n_explained)
     metrics = tuple(metric_job(preset, call) for call in expand("metrics", request.metrics))

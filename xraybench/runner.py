@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from xraybench import registry
 from xraybench.cells import compute_cell, train_model
@@ -26,8 +26,12 @@ from xraybench.results import (
 from xraybench.spec import Source
 from xraybench.tasks import Task
 
+if TYPE_CHECKING:
+    from xraybench.data.prepared import Prepared
+
 Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
 Rerun = Literal["missing", "failed", "all"]
+SHOWN = 3  # files that a line names
 
 
 class Narrator(Protocol):
@@ -165,7 +169,7 @@ def _withdraw(folder: Path, jobs: Sequence[CellJob]) -> None:
 def _execute(
     plan: Plan, out: Path, folder: Path, jobs: Sequence[CellJob], engine: Engine, command: str, narrator: Narrator
 ) -> list[str]:
-    data = _prepare(plan, out, engine.count, narrator)
+    data = prepare_data(plan, out, engine.count, narrator).folder
     with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
         place = Place(folder, data, plan.task, plan.n_explained, engine.device, command)
         untrained = _train(executor, place, jobs, narrator)
@@ -174,21 +178,26 @@ def _execute(
         return list(untrained.values()) + lost + _compute(executor, place, ready, narrator)
 
 
-def _prepare(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Path:
-    from xraybench.data.prepare import prepare
+def prepare_data(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Prepared:
+    """The plan's data under `out`, prepared unless they are there; says what was left out, and what happened."""
+    from xraybench.data.prepare import Recipe, prepare
 
-    folder = out / "data" / plan.data_digest
     what = f"{'computing phantoms' if plan.source.phantom else 'reading images'} ({plan.source.name})"
-    labels, positive = plan.task.labels, plan.task.explained.images == "positive"
-
-    def eligible(index: Any) -> Any:
-        return index[labels].eq(1).any(axis=1) if positive else index[labels].notna().any(axis=1)
-
-    def progress(done: int, total: int) -> None:
-        narrator.progress(what, done, total)
-
-    prepare(plan.source, folder, plan.preset.image_size, eligible, plan.preset.explained, workers, progress)
-    return folder
+    task, preset = plan.task, plan.preset
+    steps = task.steps_of(plan.preset_name)
+    recipe = Recipe(preset.image_size, task.labels, task.explained.images, preset.explained, steps)
+    folder = out / "data" / plan.data_digest
+    made = prepare(plan.source, folder, recipe, workers, partial(narrator.progress, what))
+    statistics = made.statistics
+    if statistics.quarantine:
+        named = ", ".join(entry.path or entry.image_id for entry in statistics.quarantine[:SHOWN])
+        more = f" and {len(statistics.quarantine) - SHOWN} more" if len(statistics.quarantine) > SHOWN else ""
+        narrator.say(f"left out, as they do not decode: {named}{more} (reasons: {folder / 'prepared.json'})")
+    if statistics.unpaired:
+        narrator.say(f"left out, as they are of no case with both views: {statistics.unpaired} images")
+    for note, count in statistics.notes.items():
+        narrator.say(f"{note}: {count} images")
+    return made
 
 
 def _train(executor: LocalExecutor, place: Place, jobs: Sequence[CellJob], narrator: Narrator) -> dict[ModelJob, str]:
