@@ -29,7 +29,7 @@ class LungRoi(_Step):
     """Cut to the box around the lungs, `margin` (a share of it) wider: the set's lung masks, else a segmentation."""
 
     step: Literal["lung-roi"]
-    margin: float = Field(default=0.05, ge=0, le=1)
+    margin: float = Field(default=0.1, ge=0, le=1)
 
 
 class Clahe(_Step):

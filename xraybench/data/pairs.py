@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xraybench.data.geometry import Pad, centred
 from xraybench.data.preprocessing import View
+from xraybench.data.splits import INFERRED
 from xraybench.errors import DataError
 from xraybench.steps import SideBySide
 
@@ -20,7 +22,7 @@ def pair_views(index: pd.DataFrame, step: SideBySide, labels: Sequence[str]) -> 
     """One row a study that has both views; DataError where none has.
 
     A study's view is the first of its kind, by image id. A label is 1 where either view's is, missing where both are;
-    all other columns are the left view's.
+    it is inferred where either is; all other columns are the left view's.
     """
     left, right = (_first_of(index, views) for views in (step.left, step.right))
     both = left.index.intersection(right.index)
@@ -32,7 +34,9 @@ def pair_views(index: pd.DataFrame, step: SideBySide, labels: Sequence[str]) -> 
         )
     numbers = {LEFT: left[both].to_numpy(), RIGHT: right[both].to_numpy()}
     cases, other = (index.iloc[rows].reset_index(drop=True) for rows in numbers.values())
-    merged = {label: np.fmax(cases[label], other[label]) for label in labels}
+    merged: dict[str, Any] = {label: np.fmax(cases[label], other[label]) for label in labels}
+    if INFERRED in index:
+        merged[INFERRED] = cases[INFERRED] | other[INFERRED]
     names = {name: cases[name].astype(str) + "+" + other[name].astype(str) for name in ("image_id", "view")}
     paired = cases.assign(**merged, **names, **numbers)
     return paired.sort_values(LEFT).reset_index(drop=True)

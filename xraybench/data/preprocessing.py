@@ -15,7 +15,7 @@ import numpy as np
 from xraybench import steps
 from xraybench.data import geometry
 from xraybench.data._frame import find_frame
-from xraybench.data._lungs import find_lungs
+from xraybench.data._lungs import lung_box
 from xraybench.errors import DataError
 from xraybench.steps import Step
 
@@ -104,24 +104,11 @@ def apply_step(view: View, step: Step, size: int) -> View:
 
 def _to_lungs(view: View, margin: float) -> View:
     """Cut to the box around the region `lung`; without one, around the lungs that are found; else left whole."""
-    lungs = view.regions.get("lung")
-    mask = None if lungs is None else lungs >= 0.5
-    if mask is None or not mask.any():
-        mask = find_lungs(view.image)
-        view = view.noted(FALLEN_BACK if mask is None else SEGMENTED)
-    return view if mask is None else view.moved(box_around(mask, margin))
-
-
-def box_around(mask: np.ndarray, margin: float) -> geometry.Crop:
-    """The bounding box of a mask that is not empty, each side moved out by a share of the box, inside the image."""
-    ends = []
-    for axis in (1, 0):
-        hit, size = np.flatnonzero(mask.any(axis)), mask.shape[1 - axis]
-        first, last = int(hit[0]), int(hit[-1]) + 1
-        more = round(margin * (last - first))
-        ends.append((max(0, first - more), min(size, last + more)))
-    (top, bottom), (left, right) = ends
-    return geometry.Crop(top, left, bottom - top, right - left)
+    lungs = view.masks.get("lung")
+    if lungs is not None and lungs.any():
+        return view.moved(geometry.box_around(lungs, margin))
+    box = lung_box(view.image, margin)
+    return view.noted(FALLEN_BACK) if box is None else view.moved(box).noted(SEGMENTED)
 
 
 def equalised(image: np.ndarray, clip: float, tiles: int) -> np.ndarray:
