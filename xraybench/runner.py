@@ -57,11 +57,23 @@ def open_source(task: Task, request: Request) -> Source:
     name = request.source or _default_source(task, request)
     if name not in task.sources:
         registry.near(name, {source: source for source in task.sources}, f"source of task {task.name!r}")
-    if request.data is not None and not request.data.is_dir():
-        raise DataError(f"{request.data}: no such folder", "pass the folder that the data set was unpacked to")
+    _check_folder(request.data)
     opener = registry.load(registry.find("sources", name))
     source: Source = opener(request.data, task.preset(request.preset).sources.get(name, {}))
     return source
+
+
+def open_folder(name: str, data: Path | None) -> Source:
+    """A source by name, whole: without a task and its settings."""
+    _check_folder(data)
+    opener = registry.load(registry.find("sources", name))
+    source: Source = opener(data, {})
+    return source
+
+
+def _check_folder(data: Path | None) -> None:
+    if data is not None and not data.is_dir():
+        raise DataError(f"{data}: no such folder", "pass the folder that the data set was unpacked to")
 
 
 def _default_source(task: Task, request: Request) -> str:

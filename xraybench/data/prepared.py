@@ -113,6 +113,24 @@ class Prepared:
         """The same, `size` images at a time."""
         return (self.grey(rows[start : start + size]) for start in range(0, len(rows), size))
 
+    def report(self) -> dict[str, Any]:
+        """Where it lies, and what it holds."""
+        facts = self.statistics
+        return {
+            "folder": str(self.folder),
+            "images": len(self.index),
+            "splits": {str(split): int(count) for split, count in self.index["split"].value_counts(sort=False).items()},
+            "pixels": f"{facts.image_size} x {facts.image_size}, {self.pixels.dtype}",
+            "bytes": self.pixels.nbytes,
+            "mean": facts.mean,
+            "std": facts.std,
+            "explained": len(self.explained.rows),
+            "regions": sorted(self.explained.regions),
+            "left out": [entry.path or entry.image_id for entry in facts.quarantine],
+            "unpaired": facts.unpaired,
+            "notes": dict(facts.notes),
+        }
+
     @cached_property
     def _stored(self) -> np.ndarray:
         return np.asarray(self.index[STORED])
