@@ -6,7 +6,7 @@ Plain data: what they do to an image is in xraybench/data/preprocessing.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -102,9 +102,14 @@ def check_order(steps: Sequence[Step]) -> None:
         raise ValueError(f"{late[0]!r} changes the size, so it must stand before 'resize'")
 
 
+def name_of(step: type[_Step]) -> str:
+    """The name by which a task file calls a step."""
+    return str(get_args(step.model_fields["step"].annotation)[0])
+
+
 def names_of_steps() -> list[str]:
     """Every step's name."""
-    return [step.model_fields["step"].annotation.__args__[0] for step in STEPS]  # type: ignore[union-attr]
+    return [name_of(step) for step in STEPS]
 
 
 def known_keys() -> set[str]:
