@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -152,15 +153,22 @@ def execute(plan: Plan, out: Path, engine: Engine, rerun: Rerun, command: str, n
     if jobs:
         if rerun == "all":
             _withdraw(folder, jobs)
-        try:
+        with _writing_to(out):
             failures = _execute(plan, out, folder, jobs, engine, command, narrator)
-        except OSError as error:
-            raise XraybenchError(
-                f"{error.filename or out}: cannot be written: {error.strerror or error}",
-                "make room there, then give the same command again: finished cells are kept",
-            ) from error
     kept = len(plan.cells) - len(jobs)
     return Outcome(folder, len(jobs), kept, tuple(failures), time.perf_counter() - start)
+
+
+@contextmanager
+def _writing_to(out: Path) -> Iterator[None]:
+    """A full or read-only disk ends the command with a clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise XraybenchError(
+            f"{error.filename or out}: cannot be written: {error.strerror or error}",
+            "make room there, then give the same command again: finished cells are kept",
+        ) from error
 
 
 def _claim(folder: Path, record: RunRecord) -> None:
@@ -199,7 +207,8 @@ def prepare_data(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Pre
     steps = task.steps_of(plan.preset_name)
     recipe = Recipe(preset.image_size, task.labels, task.explained.images, preset.explained, steps)
     folder = out / "data" / plan.data_digest
-    made = prepare(plan.source, folder, recipe, workers, partial(narrator.progress, what))
+    with _writing_to(out):
+        made = prepare(plan.source, folder, recipe, workers, partial(narrator.progress, what))
     statistics = made.statistics
     if statistics.quarantine:
         named = ", ".join(entry.path or entry.image_id for entry in statistics.quarantine[:SHOWN])

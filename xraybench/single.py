@@ -63,6 +63,8 @@ def explain_image(
 
 def _trained(run_folder: Path, model: str | None) -> tuple[Place, ModelJob, Steps]:
     """The run's place, the model asked for (or its only one), and the run's preprocessing."""
+    from xraybench.data.prepared import Statistics
+
     if not (run_folder / "run.json").exists():
         raise DataError(f"{run_folder}: is not a run folder", "`xraybench status` lists the runs; train one with run")
     run = read_record(run_folder / "run.json", RunRecord)
@@ -71,7 +73,7 @@ def _trained(run_folder: Path, model: str | None) -> tuple[Place, ModelJob, Step
         raise UsageError(f"{run_folder} has several models", f"choose one with --model: {', '.join(records)}")
     record = registry.near(model or next(iter(records), ""), records, "model of this run")
     data = run_folder.parent / "data" / run.data_digest
-    if not (data / "prepared.json").exists():
+    if Statistics.read(data) is None:
         raise DataError(f"{data}: the run's prepared data are gone", "give the run's command again to make them")
     task = Task.model_validate(run.definition)
     steps = task.steps_of(run.preset)
