@@ -125,6 +125,13 @@ MODELS = {
 SOURCES = {
     "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",
     "grazpedwri": "xraybench.data.sources.grazpedwri:Grazpedwri",
+    "montgomery": "xraybench.data.sources.montgomery:Montgomery",
+    "shenzhen": "xraybench.data.sources.shenzhen:Shenzhen",
+    "montgomery-shenzhen": "xraybench.data.sources.montgomery_shenzhen:MontgomeryShenzhen",
+    "tbx11k": "xraybench.data.sources.tbx11k:Tbx11k",
+    "chexpert": "xraybench.data.sources.chexpert:Chexpert",
+    "nih-cxr14": "xraybench.data.sources.nih_cxr14:NihCxr14",
+    "rsna-pneumonia": "xraybench.data.sources.rsna_pneumonia:RsnaPneumonia",
     "mnist": "xraybench.data.sources.mnist:open_source",
     "digits": "xraybench.data.sources.digits:open_source",
 }

@@ -20,10 +20,15 @@ Mask = NDArray[np.bool_]
 Shape = tuple[int, int]  # height, width
 
 
-def from_boxes(boxes: Iterable[Sequence[float]], shape: Shape) -> Mask:
-    """The union of boxes (x, y, width, height); parts outside the image are cut off."""
+def from_boxes(boxes: Iterable[Sequence[float]], shape: Shape, drawn_in: Shape | None = None) -> Mask:
+    """The union of boxes (x, y, width, height); parts outside the image are cut off.
+
+    drawn_in: the size of the image whose pixels the boxes count, where this one may be a resized copy of it.
+    """
     mask = np.zeros(shape, bool)
-    rows, columns = np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5
+    height_of, width_of = drawn_in or shape
+    rows = (np.arange(shape[0]) + 0.5) * (height_of / shape[0])
+    columns = (np.arange(shape[1]) + 0.5) * (width_of / shape[1])
     for x, y, width, height in boxes:
         inside_rows = (rows >= y) & (rows < y + height)
         mask |= inside_rows[:, None] & ((columns >= x) & (columns < x + width))
@@ -63,6 +68,27 @@ def from_rle(coded: Mapping[str, Any]) -> Mask:
     elif isinstance(counts, str):
         coded = {**coded, "counts": counts.encode("ascii")}
     return np.asarray(coco.decode(coded), bool)
+
+
+def resized(mask: Mask, shape: Shape) -> Mask:
+    """A mask for a copy of its image of another size: a pixel belongs to it where at least half of it does."""
+    if mask.shape == shape:
+        return mask
+    share = Image.fromarray(mask.astype(np.float32)).resize(shape[::-1], Image.Resampling.BOX)
+    return np.asarray(np.asarray(share) >= 0.5, bool)
+
+
+def paste(crop: Mask, left: int, top: int, shape: Shape) -> Mask:
+    """A mask that is stored as a crop, at its place in the image; DataError where it does not fit in there."""
+    bottom, right = top + crop.shape[0], left + crop.shape[1]
+    if min(left, top) < 0 or bottom > shape[0] or right > shape[1]:
+        raise DataError(
+            f"a crop of {crop.shape} at left {left}, top {top} leaves its image of {shape}",
+            "places count pixels of the image that the crop was cut from",
+        )
+    mask = np.zeros(shape, bool)
+    mask[top:bottom, left:right] = crop
+    return mask
 
 
 def read_mask(path: Path, shape: Shape | None = None) -> Mask:

@@ -40,7 +40,7 @@ def read_table(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFra
         raise DataError(f"{path}: cannot be read: {error.strerror}", "check the path and its permissions") from error
     except (ValueError, pd.errors.ParserError) as error:  # UnicodeDecodeError and EmptyDataError are ValueErrors
         raise DataError(
-            f"{path}: is not the table it should be: {error}", "take the official file, unchanged"
+            f"{path}: is not the table it should be: {str(error).strip()}", "take the official file, unchanged"
         ) from error
     missing = [column for column in columns if column not in table]
     if missing:
@@ -49,6 +49,13 @@ def read_table(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFra
             "take the official file, unchanged",
         )
     return table
+
+
+def check_rows(path: Path, wrong: pd.Series, shown: pd.Series, what: str, cure: str) -> None:
+    """DataError with the line, and what `shown` says there, of a table's first row where `wrong` (one header line)."""
+    if wrong.any():
+        place = int(np.flatnonzero(wrong.to_numpy())[0])
+        raise DataError(f"{path}: line {place + 2}: {what}: {str(shown.iloc[place])!r}", cure)
 
 
 def sizes(root: Path, paths: Iterable[str]) -> NDArray[np.int64]:
@@ -67,7 +74,12 @@ def manifest(root: Path, tables: Iterable[Path], paths: Sequence[str]) -> str:
     """Digest of a data set: the bytes of its tables, the names and sizes of its files (not their pixels)."""
     return digest(
         {
-            "tables": {path.relative_to(root).as_posix(): digest_file(path) for path in sorted(tables)},
+            "tables": {_name(root, path): digest_file(path) for path in sorted(tables)},
             "files": sorted(zip(paths, sizes(root, paths).tolist(), strict=True)),
         }
     )
+
+
+def _name(root: Path, path: Path) -> str:
+    """A table's name wherever the data lie: its path below root; its folder and name where it lies beside."""
+    return (path.relative_to(root) if path.is_relative_to(root) else Path(path.parent.name, path.name)).as_posix()

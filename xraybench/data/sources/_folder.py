@@ -64,12 +64,18 @@ class FolderSource(ABC):
             hint = f"pass its folder with --data; to obtain it: {self.about.obtain}"
             raise DataError(f"{self.about.title} is read from a folder", hint)
         self.root, self.settings = root, self.Settings.parse(self.name, settings)
+        if not self.annotated():
+            self.offers = frozenset()  # type: ignore[misc]
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 
     def __hash__(self) -> int:
         return hash((self.name, self.root, self.settings))
+
+    def annotated(self) -> bool:
+        """Whether the annotation that `offers` rests on lies in the folder; True where it is always there."""
+        return True
 
     @abstractmethod
     def listed(self) -> pd.DataFrame:
