@@ -28,6 +28,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {  # finding_kind -> its grades
     "degenerate": ("degenerate",),
     "lesion": ("lytic", "sclerotic"),
 }
+STEP = 2.0  # how much further than in the wrist fragments are displaced, and over how much more of the bone
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,14 @@ def break_bone(skeleton: Skeleton, grade: Grade, rng: np.random.Generator) -> Ab
 
 def enlargement(skeleton: Skeleton, half_width: float) -> float:
     """How many times wider than in the wrist a line is drawn: by the field's size, as far as the bone has room."""
-    return float(min(skeleton.unit, max(half_width / 3.2, 0.8)))
+    return float(min(skeleton.unit, max(half_width / 2.6, 0.8)))
 
 
 def _enlarged(small: Fracture, unit: float) -> Fracture:
     jag = tuple((height * unit, period * unit, phase) for height, period, phase in small.jag)
     return replace(
         small, at=(small.at[0] * unit, small.at[1] * unit), jag=jag, gap=small.gap * unit, across=small.across * unit,
-        half_width=small.half_width * unit, shift=small.shift * unit, lever=small.lever * unit,
+        half_width=small.half_width * unit, shift=small.shift * unit * STEP, lever=small.lever * unit * STEP,
     )  # fmt: skip
 
 
@@ -113,12 +114,12 @@ def lesion(skeleton: Skeleton, grade: str, rng: np.random.Generator) -> Abnormal
     bone, _, y = _somewhere(skeleton, rng)
     at, half = bone.shape.axis(y)  # type: ignore[attr-defined]
     u = rng.uniform(size=5).tolist()
-    wide, long = half * (0.5 + 0.3 * u[0]), half * (0.75 + 0.6 * u[1])
+    wide, long = half * (0.6 + 0.3 * u[0]), half * (0.9 + 0.7 * u[1])
     middle = at + (u[2] - 0.5) * 0.5 * half, y
     waves = (0.10 + 0.08 * u[3], 3.0 + round(2 * u[4]), 6.3 * u[2])
     if grade == "lytic":
         rim = 0.35 if u[4] < 0.5 else 0.0
-        spot = Spot(middle, (wide, long), 0.65 + 0.25 * u[3], soft=0.12 * half, rim=rim, waves=waves)
+        spot = Spot(middle, (wide, long), 0.7 + 0.25 * u[3], soft=0.12 * half, rim=rim, waves=waves)
     else:
         spot = Spot(middle, (wide, long), -(0.9 + 0.9 * u[3]), soft=0.35 * half, waves=waves)
     return Abnormality((_outline(bone, spot),), {bone.name: (spot,)})
@@ -134,12 +135,12 @@ def wear(skeleton: Skeleton, grade: str, rng: np.random.Generator) -> Abnormalit
     """A degenerate joint: narrowed space, sclerosis of both ends, osteophytes at the margins."""
     joint = _joint(skeleton, rng)
     u = rng.uniform(size=8).tolist()
-    reach, deep = (0.30 + 0.12 * u[0]) * joint.half**0.5, float(np.clip(0.26 * joint.half, 1.6, 4.5))
+    reach, deep = (0.36 + 0.12 * u[0]) * joint.half**0.5, float(np.clip(0.3 * joint.half, 2.0, 5.0))
     defects: dict[str, tuple[Defect, ...]] = {}
     for name, outward in zip(joint.bones, (joint.angle, joint.angle + pi), strict=True):
         bone = skeleton.bone(name)
         x, y = (float(axis) for axis in bone.local(*(np.array(part, np.float32) for part in joint.at)))
-        dense = 0.8 + 0.8 * u[1]
+        dense = 1.2 + 1.0 * u[1]
         defects[name] = (Worn((x, y), outward - bone.angle, joint.half, reach, dense, deep),)
     spurs = tuple(
         _spur(joint, side, way, u[2 + n]) for n, (side, way) in enumerate(((-1, -1), (1, -1), (-1, 1), (1, 1)))
@@ -151,11 +152,11 @@ def wear(skeleton: Skeleton, grade: str, rng: np.random.Generator) -> Abnormalit
 
 def _spur(joint: Joint, side: int, way: int, u: float) -> Bone:
     """An osteophyte at one margin of one of the two ends."""
-    across, along = side * joint.half * 1.02, way * (1.0 + 0.09 * joint.half)
+    across, along = side * joint.half * 0.96, way * (1.0 + 0.09 * joint.half)
     c, s = cos(joint.angle), sin(joint.angle)
     at = joint.at[0] + c * across - s * along, joint.at[1] + s * across + c * along
-    size = joint.half * (0.14 + 0.12 * u)
-    shape = lump((0, 0), (size * 1.5, size * 0.8)).shape
+    size = joint.half * (0.17 + 0.12 * u)
+    shape = lump((0, 0), (size * 1.5, size * 0.9)).shape
     return Bone(name="spur", shape=shape, at=at, angle=joint.angle + 0.5 * side * way, flatness=2.4,
                 cortex=(0.8, 0.8), fill=(0.3, 0.3))  # fmt: skip
 

@@ -19,10 +19,10 @@ from xraybench.identity import seed_of
 
 PARTS = tuple(UPPER_LIMB)
 KIND_SHARES: Mapping[str, float] = MappingProxyType(
-    {"fracture": 0.42, "hardware": 0.26, "degenerate": 0.14, "lesion": 0.18}
+    {"fracture": 0.42, "hardware": 0.30, "degenerate": 0.12, "lesion": 0.16}
 )
 GRADE_SHARES: Mapping[str, float] = MappingProxyType(
-    {"displaced": 0.4, "moderate": 0.35, "hairline": 0.25, "degenerate": 1.0, "lytic": 0.55, "sclerotic": 0.45}
+    {"displaced": 0.45, "moderate": 0.35, "hairline": 0.2, "degenerate": 1.0, "lytic": 0.55, "sclerotic": 0.45}
 )
 HARDWARE: Mapping[str, tuple[str, ...]] = MappingProxyType({  # what is put into which part
     "elbow": ("plate", "wires", "prosthesis"),
@@ -105,7 +105,7 @@ def person(age: float, male: bool, rng: np.random.Generator) -> Person:
         age=age,
         male=male,
         size=growth(age, male) * float(np.exp(0.05 * rng.standard_normal())),
-        stout=float(np.exp(0.08 * rng.standard_normal())),
+        stout=round(float(np.exp(0.08 * rng.standard_normal())), 2),  # few values: their curves are kept
         dense=float(np.exp(0.1 * rng.standard_normal())) * (0.8 if age > 65 else 1.0),
         jitter=rng.standard_normal((48, 4)),
         form=rng.standard_normal(8),

@@ -33,7 +33,10 @@ UPPER_LIMB: Mapping[str, tuple[Series, ...]] = {  # MURA's parts, in its order
         _series(("AP", hand.forearm_distal), ("lateral", hand.forearm_distal_lateral), turn=25),
         _series(("AP", elbow.forearm_proximal), ("lateral", elbow.forearm_proximal_lateral), turn=22),
     ),
-    "hand": (_series(("PA", hand.hand_pa), turn=38),),
+    "hand": (
+        _series(("PA", hand.hand_pa), turn=38),
+        _series(("PA", hand.metacarpus), turn=35),
+    ),
     "humerus": (
         _series(("AP", shoulder.humerus_proximal), ("internal", shoulder.humerus_proximal_internal), turn=15),
         _series(("AP", elbow.humerus_distal), ("lateral", elbow.humerus_distal_lateral), turn=22),

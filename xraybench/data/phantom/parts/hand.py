@@ -80,7 +80,7 @@ def hand_pa(person: Person) -> Skeleton:
     return Skeleton(
         bones=(*wrist_anatomy.bones(build), *own(tuple(phalanges), person, 0.8)),
         flesh=flesh,
-        field=(-62, -22, 82, 190),
+        field=(-58, -8, 76, 186),
         window=(-0.35, 1.85),
         sites=tuple(sites),
         joints=tuple(joints),
@@ -90,23 +90,36 @@ def hand_pa(person: Person) -> Skeleton:
     )
 
 
+def metacarpus(person: Person) -> Skeleton:
+    """The middle of the hand, coned to the metacarpals."""
+    hand = hand_pa(person)
+    digits = {f"{name} {n}" for n in (2, 3, 4, 5) for name in ("metacarpal", "proximal")}
+    return replace(
+        hand,
+        field=(-56, 6, 50, 116),
+        sites=tuple(site for site in hand.sites if site.bone.startswith("metacarpal")),
+        joints=tuple(
+            Joint((f"metacarpal {n}", f"proximal {n}"), hand.bone(f"proximal {n}").place(0, -0.9), radians(TILTS[n]), 6.6)
+            for n in (2, 3, 4, 5)
+        ),
+        landmark=tuple(sorted(digits)),
+    )
+
+
 def finger_pa(person: Person) -> Skeleton:
     """One finger (which one is the person's own), PA, between its neighbours."""
     hand, digit = hand_pa(person), _digit(person)
     at = hand.bone(f"proximal {digit}").at
     tip = hand.bone(f"distal {digit}").at
-    x, reach = (at[0] + tip[0]) / 2, 30 if digit > 1 else 36
-    proximal, *_ = LENGTHS[digit]
-    sites = [Site(f"proximal {digit}", 8, proximal - 8, proximal)]
-    if digit > 1:
-        middle = LENGTHS[digit][1]
-        sites.append(Site(f"middle {digit}", 6, middle - 6, middle))
+    x, reach = (at[0] + tip[0]) / 2, 25
+    proximal, middle, _ = LENGTHS[digit]
+    sites = (Site(f"proximal {digit}", 8, proximal - 8, proximal), Site(f"middle {digit}", 6, middle - 6, middle))
     names = {f"{name} {digit}" for name in NAMES}
     return replace(
         hand,
-        field=(x - reach, at[1] - 22, x + reach, tip[1] + 28),
+        field=(x - reach, at[1] - 10, x + reach, tip[1] + 26),
         window=(-0.3, 1.55),
-        sites=tuple(sites),
+        sites=sites,
         joints=tuple(joint for joint in hand.joints if set(joint.bones) <= names),
         ossicles=((at[0] + 6, at[1] - 4), (tip[0] - 5, tip[1] - 2)),
         landmark=tuple(sorted(names)),
@@ -142,7 +155,7 @@ def finger_lateral(person: Person) -> Skeleton:
     return Skeleton(
         bones=own((*bones, *heads), person, 0.8),
         flesh=(*flesh, Flesh(shape=back, depth=22)),
-        field=(-42, -22, 22, 96),
+        field=(-40, -16, 20, 94),
         window=(-0.3, 1.7),
         sites=(Site(f"proximal {digit}", 8, proximal - 8, proximal), Site(f"middle {digit}", 6, middle - 6, middle)),
         joints=tuple(joints),
