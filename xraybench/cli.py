@@ -306,7 +306,7 @@ def data() -> None:
 
 
 @data.command()
-@click.option("--family", type=click.Choice(["wrist"]), required=True, help="Which phantom family.")
+@click.option("--family", type=click.Choice(["wrist", "mura", "anatomy"]), required=True, help="Which phantom family.")
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many radiographs.")
 @click.option("--size", type=click.IntRange(64, 512), default=256, show_default=True, help="Side in pixels.")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import pandas as pd
 from PIL import Image
 
 from xraybench.data.phantom.cases import Case, Population, draw
+from xraybench.data.phantom.limb import LIMB_VERSION
+from xraybench.data.phantom.mura_layout import MURA_BESIDE, write_mura
 from xraybench.data.phantom.wrist import PHANTOM_VERSION, Wrist
 from xraybench.errors import DataError, UsageError
 
@@ -22,9 +25,11 @@ Progress = Callable[[int, int], None]
 MARK = "xraybench phantom"  # how the README of every folder written here begins
 README = f"""{MARK}: computed radiographs, no patients
 
-family {{family}}, {{n}} images of {{size}} x {{size}} pixels, seed {{seed}}, phantom version {PHANTOM_VERSION}
+family {{family}}, {{n}} images of {{size}} x {{size}} pixels, seed {{seed}}, phantom version {{version}}
 
-The layout is that of GRAZPEDWRI-DX. Beside it, phantom/ holds what only phantoms know:
+The layout is that of {{layout}}. Beside it, phantom/ holds what only phantoms know:
+{{beside}}"""
+WRIST_BESIDE = """\
   masks/<filestem>_finding.png     what a reader would outline (0 or 255)
   masks/<filestem>_difference.png  pixels that differ from the twin's
   twins/<filestem>.png             the same radiograph without its fracture (fractured wrists only)
@@ -43,13 +48,15 @@ def write(family: str, n: int, size: int, seed: int, out: Path, progress: Progre
     The folder appears whole or not at all. UsageError for an unknown family, DataError for a folder that holds
     something else or cannot be written.
     """
-    if family not in WRITERS:
-        raise UsageError(f"no phantom family is called {family!r}", f"there is: {', '.join(WRITERS)}")
+    if family not in FAMILIES:
+        raise UsageError(f"no phantom family is called {family!r}", f"there are: {', '.join(FAMILIES)}")
     if n < 1 or not 64 <= size <= 512:
         raise UsageError(f"cannot write {n} images of {size} pixels", "at least 1 image, of 64 to 512 pixels")
     with _whole(out) as folder:
-        (folder / "README.txt").write_text(README.format(family=family, n=n, size=size, seed=seed), "utf-8")
-        WRITERS[family](n, size, seed, folder, progress or (lambda done, of: None))
+        made = FAMILIES[family]
+        about = {"layout": made.layout, "beside": made.beside, "version": made.version}
+        (folder / "README.txt").write_text(README.format(family=family, n=n, size=size, seed=seed, **about), "utf-8")
+        made.write(n, size, seed, folder, progress or (lambda done, of: None))
 
 
 @contextmanager
@@ -98,7 +105,20 @@ def write_wrists(n: int, size: int, seed: int, out: Path, progress: Progress) ->
     pd.DataFrame(strata).to_csv(out / "phantom/cases.csv", index=False)
 
 
-WRITERS: Mapping[str, Callable[[int, int, int, Path, Progress], None]] = {"wrist": write_wrists}
+@dataclass(frozen=True)
+class Family:
+    """How a family is written: (n, size, seed, folder, progress); whose layout; what phantom/ holds; its version."""
+
+    write: Callable[[int, int, int, Path, Progress], None]
+    layout: str
+    beside: str
+    version: int
+
+
+FAMILIES: Mapping[str, Family] = {
+    "wrist": Family(write_wrists, "GRAZPEDWRI-DX", WRIST_BESIDE, PHANTOM_VERSION),
+    "mura": Family(write_mura, "MURA v1.1", MURA_BESIDE, LIMB_VERSION),
+}
 
 
 def _write_wrist(wrist: Wrist, stem: str, out: Path) -> None:

@@ -11,7 +11,7 @@ from math import radians
 from xraybench.data.phantom.anatomy import Bone, Flesh
 from xraybench.data.phantom.blemishes import Spot
 from xraybench.data.phantom.compound import lump
-from xraybench.data.phantom.parts.soft import arm_flesh
+from xraybench.data.phantom.parts.soft import limb_flesh
 from xraybench.data.phantom.shapes import Points, Shaft
 from xraybench.data.phantom.skeleton import Joint, Person, Site, Skeleton, long_bone, own
 
@@ -51,7 +51,7 @@ def elbow_ap(person: Person) -> Skeleton:
     bones, joint, hollows = arm(person)
     return Skeleton(
         bones=bones,
-        flesh=arm_flesh(person, ((-190, 32), (-90, 38), (-20, 42), (30, 40), (90, 39), (190, 41)), 30),
+        flesh=limb_flesh(person, ((-190, 32), (-90, 38), (-20, 42), (30, 40), (90, 39), (190, 41)), 30),
         field=(-52, -68, 54, 72),
         window=(0.1, 2.6),
         sites=(Site("humerus", 26, 62, -8), Site("radius", 9, 48, 180), Site("ulna", 38, 78, 180)),
