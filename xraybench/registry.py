@@ -125,6 +125,7 @@ MODELS = {
 SOURCES = {
     "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",
     "phantom-mura": "xraybench.data.sources.phantom_mura:open_source",
+    "phantom-anatomy": "xraybench.data.sources.phantom_anatomy:open_source",
     "grazpedwri": "xraybench.data.sources.grazpedwri:Grazpedwri",
     "mnist": "xraybench.data.sources.mnist:open_source",
     "digits": "xraybench.data.sources.digits:open_source",

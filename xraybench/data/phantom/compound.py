@@ -80,7 +80,9 @@ class Ring:
         return distance, np.full_like(distance, self.half_width)
 
 
-def lump(at: tuple[float, float], half: tuple[float, float], angle: float = 0.0, rounding: float | None = None) -> Placed:
+def lump(
+    at: tuple[float, float], half: tuple[float, float], angle: float = 0.0, rounding: float | None = None
+) -> Placed:
     """An elliptical knob of half-axes `half` in mm."""
     radius = rounding or 0.8 * min(half)
     return Placed(shape=Outline(ellipse(*half), rounding=radius), at=at, angle=angle)

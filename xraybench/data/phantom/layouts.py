@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from xraybench.data.phantom.anatomy_layout import ANATOMY_BESIDE, write_anatomy
 from xraybench.data.phantom.cases import Case, Population, draw
 from xraybench.data.phantom.limb import LIMB_VERSION
 from xraybench.data.phantom.mura_layout import MURA_BESIDE, write_mura
@@ -118,6 +119,7 @@ class Family:
 FAMILIES: Mapping[str, Family] = {
     "wrist": Family(write_wrists, "GRAZPEDWRI-DX", WRIST_BESIDE, PHANTOM_VERSION),
     "mura": Family(write_mura, "MURA v1.1", MURA_BESIDE, LIMB_VERSION),
+    "anatomy": Family(write_anatomy, "ImageCLEF 2009 / IRMA", ANATOMY_BESIDE, LIMB_VERSION),
 }
 
 

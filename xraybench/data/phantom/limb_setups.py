@@ -48,7 +48,11 @@ def pose(
 
 def exposure(skeleton: Skeleton, site: str, rng: np.random.Generator) -> Exposure:
     """The site's way of exposing and displaying, with the day's variation."""
-    more, shift, stretch = np.exp(0.3 * rng.standard_normal()), rng.normal(0, 0.05), np.exp(0.06 * rng.standard_normal())
+    more, shift, stretch = (
+        np.exp(0.3 * rng.standard_normal()),
+        rng.normal(0, 0.05),
+        np.exp(0.06 * rng.standard_normal()),
+    )
     dose, scatter, blur, gamma = {"A": (90_000, 0.08, 0.12, 1.05), "B": (50_000, 0.14, 0.2, 1.2)}[site]
     low, high = skeleton.window
     window = (low + float(shift), low + float(shift) + (high - low) * float(stretch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import cos, hypot, pi, sin
 
 import numpy as np
@@ -90,7 +91,7 @@ def nail(skeleton: Skeleton, bone: Bone, site: Site, y: float, rng: np.random.Ge
     rows = np.linspace(site.low - 4, site.high + 4, 7)
     half = 0.36 * min(_centre(bone, float(row))[1] for row in rows)
     path = [(_centre(bone, float(row))[0], float(row)) for row in rows]
-    metal = [_rod(bone, start, end, half, 1.5) for start, end in zip(path, path[1:], strict=False)]
+    metal = [_rod(bone, start, end, half, 1.5) for start, end in pairwise(path)]
     for n, slant in ((0, 0.2 * (u[0] - 0.5)), (len(path) - 1, 0.2 * (u[1] - 0.5))):
         x, row = path[n]
         reach = 1.05 * _centre(bone, row)[1]

@@ -26,7 +26,7 @@ Images are cropped to what the collimator shows; every third one is stored as RG
 
 
 def write_mura(n: int, size: int, seed: int, out: Path, progress: Callable[[int, int], None]) -> None:
-    """Studies as MURA v1.1, a fifth of the images (if there are two) in its valid split; masks and twins in phantom/."""
+    """Studies as MURA v1.1, a fifth of the images in its valid split (one of two); masks and twins in phantom/."""
     for folder in ("masks", "twins"):
         (out / "phantom" / folder).mkdir(parents=True)
     valid = round(n * VALID_SHARE) or int(n > 1)

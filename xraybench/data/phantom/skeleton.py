@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import atan2, cos, hypot, radians, sin
 
 import numpy as np
@@ -81,7 +82,7 @@ class Skeleton:
     window: tuple[float, float]
     sites: tuple[Site, ...] = ()
     joints: tuple[Joint, ...] = ()
-    hollows: Mapping[str, tuple[Defect, ...]] = field(default_factory=dict)
+    hollows: Mapping[str, tuple[Defect, ...]] = dataclasses.field(default_factory=dict)
     air: tuple[Flesh, ...] = ()
     plates: tuple[tuple[str, float], ...] = ()
     ossicles: tuple[Point, ...] = ()
@@ -96,9 +97,6 @@ class Skeleton:
         """How much coarser than a wrist's a finding is drawn here, so that it shows at the same image size."""
         left, bottom, right, top = self.field
         return float(max(1.0, max(right - left, top - bottom) / 95) ** 0.8)
-
-
-Build = Callable[[Person], Skeleton]
 
 
 def long_bone(
@@ -117,7 +115,13 @@ def long_bone(
     if lumps:
         shape = Joined((Placed(shape=shape), *lumps), blend=blend)
     return Bone(
-        name=name, shape=shape, at=start, angle=bearing(start, end), shaft=shaft, cortex=(cortex, 0.6), fill=(0.06, 0.27)
+        name=name,
+        shape=shape,
+        at=start,
+        angle=bearing(start, end),
+        shaft=shaft,
+        cortex=(cortex, 0.6),
+        fill=(0.06, 0.27),
     )
 
 

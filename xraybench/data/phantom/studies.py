@@ -127,9 +127,7 @@ def visits(clinic: Clinic, split: str, patient: int) -> Iterator[Visit]:
         yield _visit(clinic, split, (patient, study, patient_seed), (age, u[3] < 0.55, u[4] < 0.6))
 
 
-def _visit(
-    clinic: Clinic, split: str, who: tuple[int, int, int], traits: tuple[float, bool, bool]
-) -> Visit:
+def _visit(clinic: Clinic, split: str, who: tuple[int, int, int], traits: tuple[float, bool, bool]) -> Visit:
     patient, study, patient_seed = who
     age, male, here = traits
     seed = seed_of(patient_seed, "study", study)

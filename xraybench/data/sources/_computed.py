@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def parse(made: type[T], source: str, settings: Mapping[str, Any]) -> T:
-    """A dataclass of settings from plain keys; lists become tuples. UsageError names an unknown key, and the near one."""
+    """A dataclass of settings from plain keys, lists as tuples; UsageError names an unknown key, and the near one."""
     known = [item.name for item in fields(made)]  # type: ignore[arg-type]
     for key in settings:
         if key not in known:

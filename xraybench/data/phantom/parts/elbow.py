@@ -69,7 +69,9 @@ def elbow_lateral(person: Person) -> Skeleton:
     lumps = (lump((2.5, 0), (12, 12), rounding=11),)
     humerus = long_bone("humerus", (0, 0), (-8, 190), HUMERUS_SIDE, 10, (0.02, 0), lumps, open_end=True, cortex=3.4)
     grown = (lump((-13, 4), (21, 8.5), 0.06, rounding=8), lump((-9.5, 44), (6, 7.5), -0.5))
-    ulna = long_bone("ulna", (-28, -25), (156, -27), ULNA_SIDE, 6.6, (0.04, 0), grown, cortex=2.4, open_end=True, blend=6)
+    ulna = long_bone(
+        "ulna", (-28, -25), (156, -27), ULNA_SIDE, 6.6, (0.04, 0), grown, cortex=2.4, open_end=True, blend=6
+    )
     radius = long_bone("radius", (14.5, -1), (190, -14), RADIUS_SIDE, 6.6, (-0.006, 0), cortex=2.2, open_end=True)
     bones = own((humerus, ulna, radius), person)
     upper = Flesh(shape=Shaft(((-40, 30), (0, 36), (60, 41), (190, 46)), bottom=(-38, 0, 0.01)), depth=32)

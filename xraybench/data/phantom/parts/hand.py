@@ -22,7 +22,8 @@ PROXIMAL: Points = ((0, 7.4), (0.12, 7.0), (0.3, 5.0), (0.55, 4.5), (0.75, 4.7),
 MIDDLE: Points = ((0, 6.5), (0.12, 6.2), (0.35, 4.2), (0.6, 3.8), (0.78, 4.1), (0.9, 5.0), (1, 5.0))
 DISTAL: Points = ((0, 5.6), (0.15, 5.0), (0.45, 2.7), (0.7, 2.4), (0.88, 3.8), (1, 3.6))
 NAMES = ("proximal", "middle", "distal")
-PALM: Points = ((-160, 40), (-70, 35), (-45, 32), (-25, 30), (-8, 28.5), (6, 28.5), (20, 31), (40, 38), (70, 43), (100, 43))
+PALM: Points = ((-160, 40), (-70, 35), (-45, 32), (-25, 30), (-8, 28.5), (6, 28.5), (20, 31), (40, 38), (70, 43),
+(100, 43))
 # fmt: on
 
 
@@ -71,7 +72,9 @@ def hand_pa(person: Person) -> Skeleton:
     """The whole hand, flat on the film."""
     build = build_of(person)
     phalanges, digits, joints = fingers(person)
-    palm = Shaft(tuple((y, width * person.stout) for y, width in PALM), top=(97, 0.05, -0.006), bow=wrist_anatomy.PALM_AXIS)
+    palm = Shaft(
+        tuple((y, width * person.stout) for y, width in PALM), top=(97, 0.05, -0.006), bow=wrist_anatomy.PALM_AXIS
+    )
     flesh = (Flesh(shape=palm, depth=14), *wrist_anatomy.flesh(build)[1:], *digits)
     sites = [Site(f"metacarpal {n}", 10, 48 * METACARPALS[n][2], 62) for n in (2, 3, 4, 5)]
     sites += [Site(f"proximal {n}", 8, LENGTHS[n][0] - 9, LENGTHS[n][0]) for n in LENGTHS]
@@ -99,7 +102,9 @@ def metacarpus(person: Person) -> Skeleton:
         field=(-56, 6, 50, 116),
         sites=tuple(site for site in hand.sites if site.bone.startswith("metacarpal")),
         joints=tuple(
-            Joint((f"metacarpal {n}", f"proximal {n}"), hand.bone(f"proximal {n}").place(0, -0.9), radians(TILTS[n]), 6.6)
+            Joint(
+                (f"metacarpal {n}", f"proximal {n}"), hand.bone(f"proximal {n}").place(0, -0.9), radians(TILTS[n]), 6.6
+            )
             for n in (2, 3, 4, 5)
         ),
         landmark=tuple(sorted(digits)),
@@ -142,8 +147,8 @@ def finger_lateral(person: Person) -> Skeleton:
         flesh.append(Flesh(shape=pad, at=at, angle=radians(lean), depth=8.5))
         end = _beyond(at, lean, length + 1.4)
         if kind < 2:
-            joints.append(Joint((f"{NAMES[kind]} {digit}", f"{NAMES[kind + 1]} {digit}"), _beyond(at, lean, length + 0.7),
-                                radians(lean), 5.2))  # fmt: skip
+            meeting = (f"{NAMES[kind]} {digit}", f"{NAMES[kind + 1]} {digit}")
+            joints.append(Joint(meeting, _beyond(at, lean, length + 0.7), radians(lean), 5.2))
         at, lean = end, lean + 9 + 4 * person.form[5]
     heads = [
         long_bone(f"metacarpal {n}", (x, -66), (x + lean_x, y), ((0, 4.5), (40, 4.2), (56, 5.6), (66, 6.4)), 4.2,
@@ -190,7 +195,7 @@ def wrist_lateral(person: Person) -> Skeleton:
         field=(-31, -46, 35, 50),
         window=(0.0, 2.6),
         sites=(Site("radius", -40, -9, -5), Site("ulna", -36, -6, 0)),
-        joints=(Joint(("radius epiphysis", "lunate"), (1, 2.2), radians(8), 9, ("radius", "metacarpal 3")),),
+        joints=(Joint(("radius epiphysis", "scaphoid"), (1, 2.2), radians(8), 9, ("radius", "metacarpal 3")),),
         ossicles=((-9, 8), (-8, 27)),
         landmark=("scaphoid", "lunate", "triquetrum", "capitate", "hamate", "trapez", "radius", "ulna"),
     )
