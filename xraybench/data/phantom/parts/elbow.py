@@ -119,7 +119,7 @@ def forearm_proximal(person: Person) -> Skeleton:
     return replace(
         elbow,
         field=(-48, -158, 56, 30),
-        sites=(Site("radius", 14, 130, 180), Site("ulna", 38, 160, 180)),
+        sites=(Site("radius", 14, 125, 180), Site("ulna", 46, 160, 180)),
         landmark=("radius", "ulna"),
     )
 
