@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,17 +33,25 @@ def find(pick: Callable[[Visit], bool], start: int = 0) -> Visit:
         patient += 1
 
 
+def _shows(part: str, series: int, view: int, visit: Visit) -> bool:
+    """Normal and grown up, with so many views."""
+    return (visit.part, visit.series) == (part, series) and visit.views > view and not visit.abnormal and visit.age > 18
+
+
+def _has(part: str, grade: str, visit: Visit) -> bool:
+    return (visit.part, visit.grade) == (part, grade)
+
+
+def _looks(part: str, look_alike: str, visit: Visit) -> bool:
+    return visit.part == part and not visit.abnormal and visit.look_alikes == (look_alike,)
+
+
 def _views() -> Iterator[Tile]:
     """Every projection of every series of a part, normal and grown up."""
     for part, series in UPPER_LIMB.items():
         for number, projections in enumerate(series):
             for k, (name, _) in enumerate(projections):
-                visit = find(
-                    lambda v, part=part, number=number, k=k: (
-                        v.part == part and v.series == number and v.views > k and not v.abnormal and v.age > 18
-                    ),
-                    60,
-                )
+                visit = find(partial(_shows, part, number, k), 60)
                 yield f"{part}, {name}", _grey(radiograph(visit, k, SIZE).image())
 
 
@@ -53,7 +62,7 @@ def _findings() -> Iterator[Tile]:
             for grade in grades:
                 if kind == "hardware" and grade not in HARDWARE[part]:
                     continue
-                visit = find(lambda v, part=part, grade=grade: v.part == part and v.grade == grade, 40)
+                visit = find(partial(_has, part, grade), 40)
                 image = radiograph(visit, 0, SIZE)
                 yield f"{part}: {grade}", outlined_by(image.image(), image.regions(), ("finding",))
 
@@ -62,16 +71,14 @@ def _look_alikes() -> Iterator[Tile]:
     """Every look-alike alone, in two parts each."""
     for name in ("growth plate", "vessel groove", "ossicle"):
         for part in ("elbow", "hand", "wrist", "shoulder"):
-            visit = find(
-                lambda v, part=part, name=name: v.part == part and not v.abnormal and v.look_alikes == (name,), 10
-            )
+            visit = find(partial(_looks, part, name), 10)
             yield f"look-alike: {name}, {part}", _grey(radiograph(visit, 0, SIZE).image())
 
 
 def _triples() -> Iterator[Tile]:
     """A radiograph with its regions, its twin, and their difference."""
     for grade in ("displaced", "degenerate"):
-        visit = find(lambda v, grade=grade: v.grade == grade and v.part == "elbow", 90)
+        visit = find(partial(_has, "elbow", grade), 90)
         image = radiograph(visit, 0, SIZE)
         twin = image.twin()
         assert twin is not None
