@@ -124,6 +124,8 @@ MODELS = {
 }
 SOURCES = {
     "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",
+    "phantom-mura": "xraybench.data.sources.phantom_mura:open_source",
+    "phantom-anatomy": "xraybench.data.sources.phantom_anatomy:open_source",
     "grazpedwri": "xraybench.data.sources.grazpedwri:Grazpedwri",
     "montgomery": "xraybench.data.sources.montgomery:Montgomery",
     "shenzhen": "xraybench.data.sources.shenzhen:Shenzhen",
