@@ -142,7 +142,7 @@ def expand(kind: str, asked: Sequence[str]) -> list[Call]:
 
 
 def _group(kind: str, group: str) -> list[Call]:
-    """`all` there is of a kind, or what is `fast`: explainers under 10 image-forwards, metrics that do not explain again."""
+    """`all` of a kind, or what is `fast`: explainers under 10 image-forwards, metrics that do not explain again."""
     calls = _all(kind)
     if group == "all":
         return calls
