@@ -4,12 +4,22 @@ import itertools
 
 import pytest
 
+from xraybench.data.sources import phantom_anatomy, phantom_mura
 from xraybench.data.sources.phantom_wrist import open_source
 
 
 @pytest.mark.parametrize("size", [64, 96, 224, 512])
 def test_image(benchmark, size):
     source = open_source(None, {"size": size, "train": 100, "validation": 0, "test": 0})
+    rows = itertools.cycle(source.index().to_dict("records"))
+    source.image(next(rows))
+    benchmark(lambda: source.image(next(rows)))
+
+
+@pytest.mark.parametrize("size", [64, 96, 224, 512])
+@pytest.mark.parametrize("family", [phantom_mura, phantom_anatomy], ids=["mura", "anatomy"])
+def test_image_of_a_limb_or_region(benchmark, family, size):
+    source = family.open_source(None, {"size": size, "train": 100, "validation": 0, "test": 0})
     rows = itertools.cycle(source.index().to_dict("records"))
     source.image(next(rows))
     benchmark(lambda: source.image(next(rows)))

@@ -7,6 +7,7 @@ import pytest
 from xraybench.errors import UsageError
 from xraybench.planning import Request, make_plan
 from xraybench.runner import open_source
+from xraybench.steps import Clahe, PadToSquare, Resize
 from xraybench.tasks import load_task
 
 REQUEST = Request(explainers=("gradient", "rise"), metrics=("srg", "relevance-mass"), models=("small-cnn",))
@@ -81,3 +82,19 @@ def test_what_depends_on_the_model_alone_is_priced_once_a_model():
     for plan in plans:
         apart = sum(cell.image_forwards for cell in plan.cells)
         assert plan.image_forwards(model) == apart + 2 * plan.n_explained  # f(x) and f(imputed by blur)
+
+
+def test_preprocessing_is_part_of_the_datas_digest_and_its_default_is_not():
+    stated = (PadToSquare(step="pad"), Resize(step="resize"))
+    assert plan_of(preprocessing=stated).data_digest == plan_of().data_digest
+    changed = [(Clahe(step="clahe"), *stated), (Clahe(step="clahe", tiles=4), *stated), (Resize(step="resize"),)]
+    digests = [plan_of(preprocessing=steps).data_digest for steps in changed]
+    assert len({plan_of().data_digest, *digests}) == 4
+    assert plan_of(preprocessing=(Clahe(step="clahe", tiles=8), *stated)).data_digest == digests[0]
+
+
+def test_a_presets_preprocessing_is_what_its_data_are_made_by():
+    task = load_task("wrist")
+    steps = (Clahe(step="clahe"), Resize(step="resize"))
+    preset = task.presets["quick"].model_copy(update={"preprocessing": steps})
+    assert plan_of(presets={"quick": preset}).data_digest == plan_of(preprocessing=steps).data_digest

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from xraybench.errors import TaskFileError, UsageError
+from xraybench.steps import STEPS, name_of
 from xraybench.tasks import load_task, read_task, task_files
 
 TEXT = (Path(__file__).parents[1] / "tasks" / "wrist.toml").read_text()
@@ -28,6 +29,15 @@ def test_every_shipped_task_reads(name):
         ("rise = ", "rice = ", "did you mean 'rise'"),
         ('presets = ["quick"]', 'presets = ["quik"]', "quik"),
         ("version = 1", "version = ", "is not TOML"),
+        ("strata =", 'preprocessing = [{ step = "claeh" }]\nstrata =', "did you mean 'clahe'"),
+        ("strata =", "preprocessing = [{ clip = 0.1 }]\nstrata =", "there are: crop-frame"),
+        ("strata =", 'preprocessing = [{ step = "clahe", clib = 0.1 }]\nstrata =', "did you mean 'clip'"),
+        ("strata =", 'preprocessing = [{ step = "clahe", clip = 7 }]\nstrata =', "clip"),
+        ("strata =", 'preprocessing = [{ step = "pad" }]\nstrata =', "'resize' is missing"),
+        ("strata =", 'preprocessing = [{ step = "resize" }, { step = "pad" }]\nstrata =', "'pad' changes the size"),
+        ("strata =", 'preprocessing = [{ step = "resize" }, { step = "resize" }]\nstrata =', "twice"),
+        ("strata =", "preprocessing = [3]\nstrata =", "preprocessing.0"),
+        ("image_size = 64", 'image_size = 64\npreprocessing = [{ step = "rezise" }]', "did you mean 'resize'"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path, old, new, message):
@@ -46,3 +56,25 @@ def test_an_unknown_task_gets_the_near_one():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(TaskFileError, match=r"nowhere\.toml"):
         load_task(str(tmp_path / "nowhere.toml"))
+
+
+def test_a_presets_preprocessing_stands_in_place_of_the_tasks(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        TEXT.replace("strata =", 'preprocessing = [{ step = "clahe" }, { step = "resize" }]\nstrata =', 1).replace(
+            "[presets.quick.sources", '[presets.other]\nimage_size = 64\nexplained = 4\n'
+            'preprocessing = [{ step = "resize" }, { step = "rotate", degrees = 90 }]\n\n[presets.quick.sources', 1
+        ).replace('presets = ["quick"]', 'presets = ["quick", "other"]')
+    )  # fmt: skip
+    task = read_task(path)
+    assert [step.step for step in task.steps_of(task.preset("quick"))] == ["clahe", "resize"]
+    assert [step.step for step in task.steps_of(task.preset("other"))] == ["resize", "rotate"]
+    assert [step.step for step in load_task("wrist").steps_of(load_task("wrist").preset("quick"))] == ["pad", "resize"]
+
+
+def test_every_step_and_key_of_the_documents_is_there():
+    documented = (Path(__file__).parents[1] / "tasks" / "README.md").read_text().partition("## Preprocessing")[2]
+    for step in STEPS:
+        (line,) = [line for line in documented.splitlines() if line.startswith(f"| `{name_of(step)}` |")]
+        keys = set(step.model_fields) - {"step"}
+        assert all(f"`{key}`" in line for key in keys)

@@ -15,7 +15,7 @@ import click
 
 from xraybench import __version__
 from xraybench.data.reports import BEST, CLASSIFIERS
-from xraybench.errors import UsageError, XraybenchError
+from xraybench.errors import UsageError, ValidationError, XraybenchError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -306,7 +306,8 @@ def data() -> None:
 
 
 @data.command()
-@click.option("--family", type=click.Choice(["wrist"]), required=True, help="Which phantom family.")
+@click.option("--family", type=click.Choice(["wrist", "wrist-studies", "mura", "anatomy"]), required=True,
+              help="Which phantom family; wrist-studies: two views of each case.")  # fmt: skip
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many radiographs.")
 @click.option("--size", type=click.IntRange(64, 512), default=256, show_default=True, help="Side in pixels.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -319,6 +320,63 @@ def phantom(family: str, n: int, size: int, seed: int, out: Path) -> None:
     with narrator() as voice:
         write(family, n, size, seed, out, lambda done, total: voice.progress("writing phantoms", done, total))
     click.echo(out)
+
+
+WORKERS = click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a core.")
+DATA = click.option("--data", type=click.Path(path_type=Path), help="The folder that the data set was unpacked to.")
+
+
+@data.command()
+@click.option("--source", required=True, help="The data set (`xraybench list sources`).")
+@DATA
+@WORKERS
+@JSON
+def verify(source: str, data: Path | None, workers: int | None, as_json: bool) -> int:
+    """Read a whole data set: what is there, what is missing, counts beside the official ones, what is wrong."""
+    from xraybench.data._verify_text import lines_of
+    from xraybench.data.verify import verify as verify_source
+    from xraybench.executors.local import worker_count
+    from xraybench.narration import narrator
+    from xraybench.runner import open_folder
+
+    opened = open_folder(source, data)
+    with narrator() as voice:
+        count = workers or worker_count("cpu")
+        found = verify_source(opened, count, lambda done, total: voice.progress(f"verifying {source}", done, total))
+    if as_json:
+        _print_json(asdict(found) | {"refusals": found.refusals})
+    else:
+        click.echo("\n".join(lines_of(found)))
+    return ValidationError.exit_code if found.refusals else 0
+
+
+@data.command("prepare")
+@click.option("--task", required=True, help="A task by name (`xraybench list tasks`), or a task file.")
+@click.option("--source", help="The data set; without --data, the task's computed or bundled one.")
+@DATA
+@click.option("--preset", default="quick", show_default=True, help="Whose sizes and preprocessing.")
+@WORKERS
+@OUT
+@JSON
+def prepare_(out: Path, workers: int | None, as_json: bool, **options: Any) -> None:
+    """Decode a task's images once, as a run would; a run with the same --out finds them done."""
+    from xraybench.executors.local import worker_count
+    from xraybench.narration import narrator
+    from xraybench.planning import Request, make_plan
+    from xraybench.runner import open_source, prepare_data
+    from xraybench.tasks import load_task
+
+    task = load_task(options.pop("task"))
+    request = Request(**options)
+    plan = make_plan(task, open_source(task, request), request)
+    with narrator() as voice:
+        made = prepare_data(plan, out, workers or worker_count("cpu"), voice)
+    report = made.report()
+    if as_json:
+        _print_json(report)
+        return
+    for name, value in report.items():
+        click.echo(f"{name:14}{value}")
 
 
 @data.command("label-reports")

@@ -10,9 +10,11 @@ from pydantic import BaseModel
 
 from xraybench.identity import digest, seed_of
 from xraybench.spec import Source
+from xraybench.steps import DEFAULT, plain
 from xraybench.tasks import ModelEntry, Preset, Stage, Task
 
-PREPARATION_VERSION = 1  # of data/prepare.py: what it makes of the same source
+PREPARATION_VERSION = 1  # of data/prepare.py: what it makes of the same source by padding and resizing
+PREPROCESSING_VERSION = 1  # of data/preprocessing.py: what the other steps make of the same image
 MODEL_VERSION = 1  # of training.py: what it makes of the same recipe
 
 
@@ -123,5 +125,8 @@ def data_digest_of(task: Task, source: Source, preset: Preset, earlier: bool = F
     Of an earlier task the labels count, too: they say which images those are.
     """
     settings = {"preparation": PREPARATION_VERSION, "size": preset.image_size, "explained": asdict_of(task.explained)}
+    steps = task.steps_of(preset)
+    if steps != DEFAULT:
+        settings["preprocessing"] = {"version": PREPROCESSING_VERSION, "steps": plain(steps)}
     labels = {"labels": task.labels} if earlier else {}
     return digest({**settings, **labels, "count": preset.explained, "source": dict(source.identity())})

@@ -19,6 +19,8 @@ from xraybench.results import MetricInfo
 from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
 from xraybench.tasks import ModelEntry, Preset, Task
 
+GROUPS = ("all", "fast")
+FAST, SIDE = 10, 64  # an explainer under so many image-forwards is fast; the side at which that is asked
 LIBRARIES = ("captum", "zennit", "quantus")  # their major versions are part of what makes rows comparable
 
 
@@ -130,13 +132,23 @@ def comparability_key(task: Task, preset: str, data_digest: str, n_explained: in
 
 
 def expand(kind: str, asked: Sequence[str]) -> list[Call]:
-    """The calls behind names and "all", without repeats, in the registry's order for "all"."""
+    """The calls behind names, "all" and "fast", without repeats, in the registry's order for groups."""
     calls: dict[str, Call] = {}
     for text in asked:
-        for call in _all(kind) if text == "all" else [registry.parse_call(text)]:
+        for call in _group(kind, text) if text in GROUPS else [registry.parse_call(text)]:
             registry.find(kind, call.name)
             calls[str(call)] = call
     return list(calls.values())
+
+
+def _group(kind: str, group: str) -> list[Call]:
+    """`all` of a kind, or what is `fast`: explainers under 10 image-forwards, metrics that do not explain again."""
+    calls = _all(kind)
+    if group == "all":
+        return calls
+    built = [registry.build(kind, call) for call in calls]
+    fast = [one.cost(SIDE) < FAST if kind == "explainers" else not isinstance(one, ReExplaining) for one in built]
+    return [call for call, yes in zip(calls, fast, strict=True) if yes]
 
 
 def _all(kind: str) -> list[Call]:

@@ -124,7 +124,11 @@ MODELS = {
 }
 SOURCES = {
     "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",
+    "phantom-mura": "xraybench.data.sources.phantom_mura:open_source",
+    "phantom-anatomy": "xraybench.data.sources.phantom_anatomy:open_source",
+    "mura": "xraybench.data.sources.mura:Mura",
     "grazpedwri": "xraybench.data.sources.grazpedwri:Grazpedwri",
+    "fracatlas": "xraybench.data.sources.fracatlas:FracAtlas",
     "montgomery": "xraybench.data.sources.montgomery:Montgomery",
     "shenzhen": "xraybench.data.sources.shenzhen:Shenzhen",
     "montgomery-shenzhen": "xraybench.data.sources.montgomery_shenzhen:MontgomeryShenzhen",
@@ -132,6 +136,8 @@ SOURCES = {
     "chexpert": "xraybench.data.sources.chexpert:Chexpert",
     "nih-cxr14": "xraybench.data.sources.nih_cxr14:NihCxr14",
     "rsna-pneumonia": "xraybench.data.sources.rsna_pneumonia:RsnaPneumonia",
+    "imageclef-irma": "xraybench.data.sources.imageclef_irma:ImageclefIrma",
+    "unifesp": "xraybench.data.sources.unifesp:Unifesp",
     "folder": "xraybench.data.sources.folder:OwnFolder",
     "mnist": "xraybench.data.sources.mnist:Mnist",
     "digits": "xraybench.data.sources.digits:Digits",

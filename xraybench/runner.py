@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from xraybench import registry
 from xraybench.cells import compute_cell, train_earlier, train_model
@@ -28,10 +29,11 @@ from xraybench.spec import Source
 from xraybench.tasks import Task
 
 if TYPE_CHECKING:
-    from xraybench.data.prepare import Prepared
+    from xraybench.data.prepared import Prepared
 
 Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
 Rerun = Literal["missing", "failed", "all"]
+SHOWN = 3  # files that a line names
 
 
 class Narrator(Protocol):
@@ -57,11 +59,23 @@ def open_source(task: Task, request: Request) -> Source:
     name = request.source or default_source(task, request)
     if name not in task.sources:
         registry.near(name, {source: source for source in task.sources}, f"source of task {task.name!r}")
-    if request.data is not None and not request.data.is_dir():
-        raise DataError(f"{request.data}: no such folder", "pass the folder that the data set was unpacked to")
+    _check_folder(request.data)
     opener = registry.load(registry.find("sources", name))
     source: Source = opener(request.data, task.preset(request.preset).sources.get(name, {}))
     return source
+
+
+def open_folder(name: str, data: Path | None) -> Source:
+    """A source by name, whole: without a task and its settings."""
+    _check_folder(data)
+    opener = registry.load(registry.find("sources", name))
+    source: Source = opener(data, {})
+    return source
+
+
+def _check_folder(data: Path | None) -> None:
+    if data is not None and not data.is_dir():
+        raise DataError(f"{data}: no such folder", "pass the folder that the data set was unpacked to")
 
 
 def default_source(task: Task, request: Request) -> str:
@@ -140,15 +154,22 @@ def execute(plan: Plan, out: Path, engine: Engine, rerun: Rerun, command: str, n
     if jobs:
         if rerun == "all":
             _withdraw(folder, jobs)
-        try:
+        with _writing_to(out):
             failures = _execute(plan, out, folder, jobs, engine, command, narrator)
-        except OSError as error:
-            raise XraybenchError(
-                f"{error.filename or out}: cannot be written: {error.strerror or error}",
-                "make room there, then give the same command again: finished cells are kept",
-            ) from error
     kept = len(plan.cells) - len(jobs)
     return Outcome(folder, len(jobs), kept, tuple(failures), time.perf_counter() - start)
+
+
+@contextmanager
+def _writing_to(out: Path) -> Iterator[None]:
+    """A full or read-only disk ends the command with a clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise XraybenchError(
+            f"{error.filename or out}: cannot be written: {error.strerror or error}",
+            "make room there, then give the same command again: finished cells are kept",
+        ) from error
 
 
 def _claim(folder: Path, record: RunRecord) -> None:
@@ -169,7 +190,7 @@ def _withdraw(folder: Path, jobs: Sequence[CellJob]) -> None:
 def _execute(
     plan: Plan, out: Path, folder: Path, jobs: Sequence[CellJob], engine: Engine, command: str, narrator: Narrator
 ) -> list[str]:
-    data = _prepare(plan, out, engine.count, narrator)
+    data = prepare_data(plan, out, engine.count, narrator).folder
     with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
         place = Place(folder, data, plan.task, plan.n_explained, engine.device, command)
         untrained = _train(executor, place, jobs, narrator)
@@ -178,8 +199,8 @@ def _execute(
         return list(untrained.values()) + lost + _compute(executor, place, ready, narrator)
 
 
-def _prepare(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Path:
-    """The folder of the prepared data; what earlier stages train on is prepared beside it, and held against it."""
+def prepare_data(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Prepared:
+    """The plan's data under `out`; what earlier stages train on is prepared beside it, and held against it."""
     from xraybench.data.splits import check_earlier
 
     data = _prepared(plan, plan.data_digest, plan.task, plan.source, out, workers, narrator)
@@ -187,25 +208,34 @@ def _prepare(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Path:
         other = _prepared(plan, data_digest, earlier.task, earlier.source, out, workers, narrator)
         if earlier.source.name == plan.source.name:
             check_earlier(other.index, data.index, f"the earlier stage on {earlier.task.name}")
-    return data.folder
+    return data
 
 
 def _prepared(
     plan: Plan, data_digest: str, task: Task, source: Source, out: Path, workers: int, narrator: Narrator
 ) -> Prepared:
-    from xraybench.data.prepare import prepare
+    """One source's data, prepared unless they are there; says what was left out, and what happened."""
+    from xraybench.data.prepare import Recipe, prepare
 
-    folder = out / "data" / data_digest
     what = f"{'computing phantoms' if source.phantom else 'reading images'} ({source.name})"
-    labels, positive = task.labels, task.explained.images == "positive"
+    preset, folder = plan.preset, out / "data" / data_digest
+    recipe = Recipe(preset.image_size, task.labels, task.explained.images, preset.explained, task.steps_of(preset))
+    with _writing_to(out):
+        made = prepare(source, folder, recipe, workers, partial(narrator.progress, what))
+    _say_what_happened(made, folder, narrator)
+    return made
 
-    def eligible(index: Any) -> Any:
-        return index[labels].eq(1).any(axis=1) if positive else index[labels].notna().any(axis=1)
 
-    def progress(done: int, total: int) -> None:
-        narrator.progress(what, done, total)
-
-    return prepare(source, folder, plan.preset.image_size, eligible, plan.preset.explained, workers, progress)
+def _say_what_happened(made: Prepared, folder: Path, narrator: Narrator) -> None:
+    statistics = made.statistics
+    if statistics.quarantine:
+        named = ", ".join(entry.path or entry.image_id for entry in statistics.quarantine[:SHOWN])
+        more = f" and {len(statistics.quarantine) - SHOWN} more" if len(statistics.quarantine) > SHOWN else ""
+        narrator.say(f"left out, as they do not decode: {named}{more} (reasons: {folder / 'prepared.json'})")
+    if statistics.unpaired:
+        narrator.say(f"left out, as they are of no case with both views: {statistics.unpaired} images")
+    for note, count in statistics.notes.items():
+        narrator.say(f"{note}: {count} images")
 
 
 def _train_earlier(

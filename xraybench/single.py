@@ -13,7 +13,7 @@ from xraybench.errors import DataError, UsageError
 from xraybench.identity import seed_of
 from xraybench.lineage import ModelJob
 from xraybench.results import ModelRecord, RunRecord, iterate_records, read_record, replacing
-from xraybench.tasks import ModelEntry, Task
+from xraybench.tasks import ModelEntry, Steps, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,16 +39,17 @@ def explain_image(
     import torch
 
     from xraybench.cells.bench import Bench
-    from xraybench.data.radiograph import fit, read_radiograph
+    from xraybench.data.preprocessing import View, process
+    from xraybench.data.radiograph import read_radiograph
     from xraybench.explaining import ExplainAgain
 
-    place, job = _trained(run_folder, model)
+    place, job, steps = _trained(run_folder, model)
     if not 0 <= target < place.task.num_outputs:
         raise UsageError(f"there is no logit {target}", f"this task has 0 to {place.task.num_outputs - 1}")
     call = registry.parse_call(explainer)
     built = registry.build("explainers", call)
     desk = Bench(place)
-    grey = fit(read_radiograph(image), desk.image_size)
+    grey = process(View(read_radiograph(image)), steps, desk.image_size).image
     inputs = desk.normalised(torch.from_numpy(grey)[None].to(desk.device))
     network = desk.model(job)
     context = replace(desk.context, seeds=torch.tensor([seed_of("image", image.name)]))
@@ -60,8 +61,10 @@ def explain_image(
     return Made(path, job.label, target, logit, legend)
 
 
-def _trained(run_folder: Path, model: str | None) -> tuple[Place, ModelJob]:
-    """The run's place and the model asked for, or its only one."""
+def _trained(run_folder: Path, model: str | None) -> tuple[Place, ModelJob, Steps]:
+    """The run's place, the model asked for (or its only one), and the run's preprocessing."""
+    from xraybench.data.prepared import Statistics
+
     if not (run_folder / "run.json").exists():
         raise DataError(f"{run_folder}: is not a run folder", "`xraybench status` lists the runs; train one with run")
     run = read_record(run_folder / "run.json", RunRecord)
@@ -70,10 +73,13 @@ def _trained(run_folder: Path, model: str | None) -> tuple[Place, ModelJob]:
         raise UsageError(f"{run_folder} has several models", f"choose one with --model: {', '.join(records)}")
     record = registry.near(model or next(iter(records), ""), records, "model of this run")
     data = run_folder.parent / "data" / run.data_digest
-    if not (data / "prepared.json").exists():
+    if Statistics.read(data) is None:
         raise DataError(f"{data}: the run's prepared data are gone", "give the run's command again to make them")
     task = Task.model_validate(run.definition)
-    return Place(run_folder, data, task, 1, "auto", ""), _job(record)
+    steps = task.steps_of(task.preset(run.preset))
+    if any(step.step == "side-by-side" for step in steps):
+        raise UsageError("this run's models see two views of a case at once", "explain cases with `xraybench run`")
+    return Place(run_folder, data, task, 1, "auto", ""), _job(record), steps
 
 
 def _job(record: ModelRecord) -> ModelJob:

@@ -9,13 +9,15 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic import ValidationError as PydanticError
 
 from xraybench import registry
 from xraybench.errors import TaskFileError
+from xraybench.steps import DEFAULT, Step, check_order, known_keys, names_of_steps
 
 Parameters = dict[str, Any]
+Steps = tuple[Step, ...]
 
 
 class _Table(BaseModel):
@@ -113,18 +115,30 @@ class Explained(_Table):
     target: Literal["label", "predicted"] = "label"
 
 
-class Preset(_Table):
+class _Preprocessed(_Table):
+    """Base of the tables that may name preprocessing steps."""
+
+    @field_validator("preprocessing", check_fields=False)
+    @classmethod
+    def _in_order(cls, steps: Steps | None) -> Steps | None:
+        if steps is not None:
+            check_order(steps)
+        return steps
+
+
+class Preset(_Preprocessed):
     """How much is computed: sizes and budgets, and the settings behind plain names of explainers and metrics."""
 
     image_size: int = Field(ge=8)
     explained: int = Field(gt=0)  # test images, at most one a patient before any patient's second
     max_image_forwards: int | None = None  # per model, for explaining and scoring
+    preprocessing: Steps | None = None  # in place of the task's
     sources: dict[str, Parameters] = Field(default_factory=dict)  # settings by source
     explainers: dict[str, Parameters] = Field(default_factory=dict)
     metrics: dict[str, Parameters] = Field(default_factory=dict)
 
 
-class Task(_Table):
+class Task(_Preprocessed):
     """A task: what is classified, on which data, by which models, and what is explained."""
 
     name: str
@@ -134,6 +148,7 @@ class Task(_Table):
     kind: Literal["binary", "multi-class", "multi-label"]
     labels: list[str] = Field(min_length=1)
     sources: list[str] = Field(min_length=1)  # the first is used where no --data is given
+    preprocessing: Steps = DEFAULT
     strata: list[str] = Field(default_factory=list)  # columns of the index by which test scores are broken down
     explained: Explained
     models: list[ModelEntry] = Field(min_length=1)
@@ -154,6 +169,10 @@ class Task(_Table):
         """The entries that are trained for this one, each after the one before; the entry itself is the last."""
         before = next((other for other in self.models if other.name == entry.after), None)
         return [*(self.chain(before) if before else []), entry]
+
+    def steps_of(self, preset: Preset) -> Steps:
+        """The preprocessing of a preset: its own, else the task's."""
+        return self.preprocessing if preset.preprocessing is None else preset.preprocessing
 
     def models_of(self, preset: str) -> list[ModelEntry]:
         """The model entries that a preset trains."""
@@ -208,12 +227,21 @@ def _explained_error(path: Path, error: PydanticError) -> TaskFileError:
     errors = error.errors()
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     where = ".".join(map(str, first["loc"]))
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return _unknown_step(path, where, str(first["input"].get("step", "")))
     if first["type"] != "extra_forbidden":
         return TaskFileError(f"{path}: {where}: {first['msg']}", "see tasks/README.md for what a task file holds")
     known = {name for table in (Task, Preset, Explained, ModelEntry, Stage) for name in table.model_fields}
+    known = known_keys() if "preprocessing" in first["loc"] else known
     near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see tasks/README.md for the keys there are"
     return TaskFileError(f"{path}: unknown key {where!r}", hint)
+
+
+def _unknown_step(path: Path, where: str, name: str) -> TaskFileError:
+    near = difflib.get_close_matches(name, names_of_steps(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names_of_steps())}"
+    return TaskFileError(f"{path}: {where}: no preprocessing step is called {name!r}", hint)
 
 
 def _check_names(path: Path, task: Task) -> None:

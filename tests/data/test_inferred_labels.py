@@ -12,7 +12,8 @@ import pytest
 from xraybench.cells.bench import Bench
 from xraybench.cells.place import Place
 from xraybench.cells.train import train_model
-from xraybench.data.prepare import Prepared, prepare
+from xraybench.data.prepare import Recipe, prepare
+from xraybench.data.prepared import Prepared
 from xraybench.data.sources.phantom_wrist import PhantomWrist, Settings
 from xraybench.data.splits import check_split
 from xraybench.errors import DataError
@@ -35,7 +36,7 @@ class PartlyLabelled(PhantomWrist):
 def folder(tmp_path_factory):
     source = PartlyLabelled(Settings.parse({"size": 64, "train": 48, "validation": 10, "test": 20}))
     folder = tmp_path_factory.mktemp("prepared")
-    prepare(source, folder, 64, lambda index: index["fracture"] == 1, 4, 1, lambda *_: None)
+    prepare(source, folder, Recipe(64, ["fracture"], "positive", 4), 1, lambda *_: None)
     return folder
 
 

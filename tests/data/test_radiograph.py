@@ -1,14 +1,16 @@
-"""One decode path: bit depths, colour modes, DICOM; and fitting images and masks to a square."""
+"""One decode path: bit depths, colour modes, what does not decode. (DICOM: test_dicom.py.)"""
 
+import re
+import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from xraybench.data.radiograph import fit, fit_mask, read_radiograph
+from xraybench.data.radiograph import read_header, read_radiograph, read_shape
 from xraybench.errors import DataError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -67,25 +69,123 @@ def test_sixteen_bit_wrists_are_not_clipped():
         assert (grey == 1).mean() < 0.5
 
 
-@given(st.integers(3, 40), st.integers(3, 40), st.integers(8, 48), st.randoms(use_true_random=False))
-def test_masks_follow_the_image(height, width, size, random):
-    top, left = random.randrange(height), random.randrange(width)
-    mask = np.zeros((height, width), bool)
-    mask[top : top + height // 2 + 1, left : left + width // 2 + 1] = True
-    fitted = fit_mask(mask, size)
-    assert fitted.shape == (size, size)
-    np.testing.assert_array_equal(fitted, fit(mask.astype(np.float32), size) >= 0.5)
-    share, expected = fitted.mean(), mask.sum() / max(height, width) ** 2
-    assert abs(share - expected) < 8 / min(size, max(height, width))
+def rows_of(*levels):
+    return np.repeat(np.array(levels)[:, None], 5, 1)
 
 
-def test_an_image_of_the_right_size_is_left_alone():
-    image = np.random.default_rng(0).random((32, 32), dtype=np.float32)
-    np.testing.assert_array_equal(fit(image, 32), image)
+LEVELS = rows_of(0, 51, 102, 255)
+GREY = rows_of(0.0, 0.2, 0.4, 1.0)
 
 
-def test_padding_is_centred():
-    fitted = fit(np.ones((10, 20), np.float32), 20)
-    assert (fitted[5:15] == 1).all()
-    assert (fitted[:5] == 0).all()
-    assert (fitted[15:] == 0).all()
+def picture(mode):
+    """GREY in a colour mode of 8 bits."""
+    grey = Image.fromarray(LEVELS.astype(np.uint8))
+    if mode == "P":  # numbers of a palette that is not in the order of the greys
+        indexed = Image.fromarray((255 - LEVELS).astype(np.uint8), "P")
+        indexed.putpalette([level for number in range(256) for level in [255 - number] * 3])
+        return indexed
+    if mode in ("LA", "RGBA"):
+        made = grey.convert(mode)
+        made.putalpha(Image.fromarray((LEVELS // 2).astype(np.uint8)))
+        return made
+    return grey.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA"])
+def test_every_colour_mode_gives_the_same_grey(tmp_path, mode):
+    picture(mode).save(tmp_path / "x.png")
+    with Image.open(tmp_path / "x.png") as stored:
+        assert stored.mode == mode
+    np.testing.assert_allclose(read_radiograph(tmp_path / "x.png"), GREY, atol=1e-6)
+
+
+def test_one_bit_and_jpeg(tmp_path):
+    Image.fromarray(LEVELS > 100).save(tmp_path / "x.png")
+    np.testing.assert_array_equal(read_radiograph(tmp_path / "x.png"), LEVELS > 100)
+    Image.new("L", (16, 16), 51).save(tmp_path / "x.jpg", quality=95)
+    np.testing.assert_allclose(read_radiograph(tmp_path / "x.jpg"), 0.2, atol=0.005)
+
+
+def tiff(path, values, order="<", photometric=1, bits=16):
+    """A TIFF with one strip of 16-bit numbers, written tag by tag (TIFF 6.0, section 2)."""
+    data = values.astype(f"{order}u2").tobytes()
+    height, width = values.shape
+    tags = [(256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, height)]
+    tags.append((279, len(data)))
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags)
+    head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8 + len(data))
+    path.write_bytes(head + data + struct.pack(f"{order}H", len(tags)) + entries + bytes(4))
+
+
+@pytest.mark.parametrize(("order", "photometric"), [("<", 1), (">", 1), ("<", 0)])
+def test_sixteen_bit_tiff_of_either_byte_order_and_white_as_zero(tmp_path, order, photometric):
+    tiff(tmp_path / "x.tif", LEVELS * 257, order, photometric)
+    np.testing.assert_allclose(read_radiograph(tmp_path / "x.tif"), GREY if photometric else 1 - GREY, atol=1e-6)
+
+
+def test_a_tiff_of_floats_or_of_32_bits_is_refused(tmp_path):
+    Image.fromarray(GREY.astype(np.float32)).save(tmp_path / "float.tif")
+    Image.fromarray(LEVELS.astype(np.int32)).save(tmp_path / "int.tif")
+    for name in ("float.tif", "int.tif"):
+        with pytest.raises(DataError, match=f"{name}: holds pixels of mode .*\n.*8 or 16 bits"):
+            read_radiograph(tmp_path / name)
+
+
+def test_several_frames_are_refused(tmp_path):
+    page = Image.new("L", (4, 4))
+    page.save(tmp_path / "x.tif", save_all=True, append_images=[page, page])
+    with pytest.raises(DataError, match=r"x\.tif: has 3 frames"):
+        read_radiograph(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("side", [9000, 20_000], ids=["over our limit", "over Pillow's too"])
+def test_a_decompression_bomb_is_refused_before_it_goes_off(tmp_path, side):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(bytes((side + 1) * 20)))
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b""))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"x\.png: "):
+        read_radiograph(tmp_path / "x.png")
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "tif"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.98])
+def test_a_truncated_file_is_named(tmp_path, kind, share):
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"whole.{kind}")
+    whole = (tmp_path / f"whole.{kind}").read_bytes()
+    (tmp_path / f"cut.{kind}").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(DataError, match=rf"cut\.{kind}: does not decode.*\n.*obtain it again"):
+        read_radiograph(tmp_path / f"cut.{kind}")
+
+
+def test_a_format_that_is_no_radiographs_is_refused(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "x.gif")
+    with pytest.raises(DataError, match=r"x\.gif: does not decode"):
+        read_radiograph(tmp_path / "x.gif")
+
+
+def test_a_pictures_header_is_read_without_its_pixels(tmp_path):
+    Image.new("L", (30, 20)).save(tmp_path / "x.png", dpi=(300, 300))
+    data = (tmp_path / "x.png").read_bytes()
+    (tmp_path / "x.png").write_bytes(data[: data.index(b"IDAT") + 6])
+    header = read_header(tmp_path / "x.png")
+    assert (header.height, header.width, header.spacing) == (20, 30, None)
+    assert read_shape(tmp_path / "x.png") == (20, 30)
+
+
+@needs_shared
+def test_real_files_cut_off_are_named(tmp_path):
+    real = [*(SHARED / "dicom").glob("*.dcm"), *(SHARED / "fracatlas").rglob("*.jpg")]
+    real += [*(SHARED / "nih_cxr14").rglob("*.png")][:2]
+    assert len(real) > 5
+    for path in real:
+        cut = tmp_path / path.name
+        cut.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.9)])
+        with pytest.raises(DataError, match=re.escape(path.name)):
+            read_radiograph(cut)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.run.conftest import ARGUMENTS, command, run_folder, scores_of, xraybench
+from xraybench.data.prepared import Prepared
 from xraybench.planning import Request, make_plan
 from xraybench.results import CellRecord, ModelRecord, iterate_records
 from xraybench.runner import open_source
@@ -39,9 +40,8 @@ def test_the_oracle_wins_localisation_and_random_gets_what_chance_gives(finished
     mass = {name: np.nanmean(scores[f"cells/{cell.id}/scores/relevance-mass.parquet"]) for name, cell in cells.items()}
     assert mass["oracle"] == pytest.approx(1)
     assert max(mass.values()) == mass["oracle"]
-    folder = finished / "data"
-    with np.load(next(folder.glob("*/explained.npz"))) as stored:
-        prevalence = stored["finding"].mean()
+    (folder,) = (finished / "data").iterdir()
+    prevalence = Prepared(folder).explained.regions["finding"].mean()
     assert mass["random"] == pytest.approx(prevalence, rel=0.25)
 
 

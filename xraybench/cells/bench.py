@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from xraybench import registry
 from xraybench.cells.place import Place
-from xraybench.data.prepare import Prepared
+from xraybench.data.prepared import Prepared
 from xraybench.data.splits import INFERRED
 from xraybench.errors import DataError
 from xraybench.identity import seed_of
@@ -139,7 +139,7 @@ class Bench:
         """What explainers may know of the training images."""
         rows = self.rows("train")
         chosen = np.random.default_rng(0).choice(rows, min(BACKGROUND, len(rows)), replace=False)
-        mean_image = torch.from_numpy(self.prepared.grey(rows).mean(0)).to(self.device)
+        mean_image = torch.from_numpy(self.prepared.mean_training_image).to(self.device)
         low, high = self.normalised(torch.tensor([0.0, 1.0], device=self.device)[:, None, None])
         baseline = self.normalised(mean_image)
         return Context(baseline, self.images(np.sort(chosen)), low, high, self.seeds, BATCH)

@@ -1,212 +1,202 @@
-"""Preparation: every radiograph of a source decoded once, at the task's size, into arrays that lie in a folder.
+"""Preparation: every radiograph of a source decoded once, at the task's size, into the folder that `Prepared` reads.
 
-<folder>/images.npy     uint16 [N,S,S], 65535 = 1.0, in the index's order
-<folder>/index.parquet  the source's index
-<folder>/explained.npz  for the explained test images: rows [M], regions by name [M,S,S], twins [M,S,S]
-<folder>/prepared.json  the statistics of the training images; written last
+Memory is that of a few chunks, whatever the size of the set. An interrupted preparation goes on where it ended, and two
+at once do the same work twice; the result is the same to the byte.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from functools import cached_property
-from multiprocessing import get_context
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from xraybench.data.radiograph import fit, fit_mask
+from xraybench.data._chunks import Chunk, Item, Part, Site, make_explained, make_images, make_room
+from xraybench.data._parallel import stream
+from xraybench.data._totals import Totals
+from xraybench.data.pairs import LEFT, RIGHT, pair_views
+from xraybench.data.prepared import ROWS, STORED, TWINS, Prepared, Quarantined, Statistics
 from xraybench.data.splits import check_split, choose_explained, split_digest
 from xraybench.errors import DataError
+from xraybench.identity import digest
 from xraybench.results import replacing
 from xraybench.spec import Source
+from xraybench.steps import DEFAULT, SideBySide, Step
 
-SCALE = 65535
-CHUNK = 128  # images a unit of parallel work
-TWIN = "_twin"  # how a twin's pixels travel among the regions
+TOLERATED = 0.01  # share of images that may fail to decode
+EXPLAINED_CHUNK = 16  # explained images a unit of work: their masks and twins weigh more than pixels
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """Of the training images: what inputs are normalised with; and the digests of what was prepared."""
+class Recipe:
+    """What is made of a source: `count` test images are explained, of those with a finding or of all with a label."""
 
-    mean: float
-    std: float
-    split_digest: str
     image_size: int
+    labels: Sequence[str]
+    explained: Literal["positive", "all"]
+    count: int
+    steps: tuple[Step, ...] = DEFAULT
+
+    def eligible(self, index: pd.DataFrame) -> pd.Series:
+        """Which rows may be explained."""
+        labels = index[list(self.labels)]
+        return labels.eq(1).any(axis=1) if self.explained == "positive" else labels.notna().any(axis=1)
+
+    def cases(self, index: pd.DataFrame) -> pd.DataFrame:
+        """One row an image to be made: the index itself, or its pairs of views."""
+        pairing = next((step for step in self.steps if isinstance(step, SideBySide)), None)
+        return index if pairing is None else pair_views(index, pairing, self.labels)
+
+    def choose(self, cases: pd.DataFrame) -> pd.DataFrame:
+        """The rows that are explained, in their order; DataError where there are none."""
+        chosen = choose_explained(cases, self.eligible(cases), self.count)
+        if chosen.empty:
+            hint = "the test split holds no image of the kind the task explains"
+            raise DataError("no test image can be explained", hint)
+        return chosen
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A prepared source, read from its folder without decoding anything."""
-
-    folder: Path
-
-    @cached_property
-    def statistics(self) -> Statistics:
-        """The training images' statistics."""
-        return Statistics(**json.loads((self.folder / "prepared.json").read_text()))
-
-    @cached_property
-    def index(self) -> pd.DataFrame:
-        """The source's index."""
-        return pd.read_parquet(self.folder / "index.parquet")
-
-    @cached_property
-    def pixels(self) -> np.ndarray:
-        """uint16 [N,S,S], memory-mapped."""
-        return np.asarray(np.load(self.folder / "images.npy", mmap_mode="r"))
-
-    def grey(self, rows: np.ndarray) -> np.ndarray:
-        """float32 [len(rows),S,S] in [0,1]."""
-        grey: np.ndarray = self.pixels[rows].astype(np.float32) / np.float32(SCALE)
-        return grey
-
-    @cached_property
-    def explained(self) -> Explained:
-        """The test images that are explained, with what is known of them."""
-        with np.load(self.folder / "explained.npz") as stored:
-            regions = {name: stored[name] for name in stored.files if not name.startswith("_")}
-            return Explained(stored["_rows"], regions, stored[TWIN] if TWIN in stored.files else None)
-
-    @cached_property
-    def mean_training_mask(self) -> np.ndarray:
-        """float32 [S,S]: the mean of the finding masks of the training images (zeros where there are none)."""
-        return np.asarray(np.load(self.folder / "mean_mask.npy"))
-
-
-@dataclass(frozen=True)
-class Explained:
-    """rows [M] into the index; regions by name, bool [M,S,S]; twins float32 [M,S,S] or None."""
-
-    rows: np.ndarray
-    regions: Mapping[str, np.ndarray]
-    twins: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """One radiograph at the task's size: pixels uint16 [S,S]; regions (and twin) by name."""
-
-    pixels: np.ndarray
-    regions: Mapping[str, np.ndarray]
-
-
-def prepare(
-    source: Source,
-    folder: Path,
-    image_size: int,
-    explained: Callable[[pd.DataFrame], pd.Series],
-    count: int,
-    workers: int,
-    progress: Progress,
-) -> Prepared:
-    """Decode `source` into `folder`, unless it is there already; `explained` marks the rows that may be explained."""
-    if (folder / "prepared.json").exists():
+def prepare(source: Source, folder: Path, recipe: Recipe, workers: int, progress: Progress) -> Prepared:
+    """Decode `source` into `folder`, unless it is there already; DataError where over 1 % of it does not decode."""
+    if Statistics.read(folder) is not None:
         return Prepared(folder)
-    index = source.index().reset_index(drop=True)
-    check_split(index)
-    eligible = explained(index)
-    chosen = choose_explained(index, eligible, count)
-    if chosen.empty:
-        raise DataError("no test image can be explained", "the test split holds no image of the kind the task explains")
-    folder.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = index.to_dict("records")  # type: ignore[assignment]
-    annotated = _with_training_mask(source, index, eligible)
-    jobs = [_Job(source, part, image_size, set(chosen.index), annotated) for part in _chunks(rows)]
-    pixels, masks, mask_sum, masked = _collect(jobs, len(rows), image_size, workers, progress)
-    train = pixels[(index["split"] == "train").to_numpy()].astype(np.float64) / SCALE
-    with replacing(folder / "images.npy") as path, path.open("wb") as file:
-        np.save(file, pixels)
-    with replacing(folder / "mean_mask.npy") as path, path.open("wb") as file:
-        np.save(file, (mask_sum / max(masked, 1)).astype(np.float32))
-    with replacing(folder / "explained.npz") as path, path.open("wb") as file:
-        np.savez_compressed(
-            file, allow_pickle=False, _rows=chosen.index.to_numpy(), **_stack(masks, list(chosen.index))
-        )
+    try:
+        return _build(source, folder, recipe, workers, progress)
+    except FileNotFoundError:  # a preparation beside this one was done first, and has tidied up
+        if Statistics.read(folder) is None:
+            raise
+        return Prepared(folder)
+
+
+def _build(source: Source, folder: Path, recipe: Recipe, workers: int, progress: Progress) -> Prepared:
+    listed = source.index().reset_index(drop=True)
+    cases = recipe.cases(listed)
+    check_split(cases)
+    recipe.choose(cases)
+    site = Site(source, folder, recipe.image_size, tuple(recipe.steps))
+    (folder / "parts").mkdir(parents=True, exist_ok=True)
+    make_room(folder / "images.npy", (len(cases), site.size, site.size), site.dtype)
+    work = _Work(site, listed, cases, _annotated(source, recipe, cases))
+    totals = Totals.of(site.size)
+    with closing(stream(make_images, work.chunks(), workers)) as parts:
+        for start, part in zip(work.starts(), parts, strict=True):
+            stop = min(start + site.chunk, len(cases))
+            totals.add(part, folder / "images.npy", work.training(start, stop, part))
+            progress(stop, len(cases))
+    _refuse_many(folder, totals.quarantine, len(cases))
+    kept = _kept(cases, totals.quarantine)
+    chosen = recipe.choose(kept)
+    with closing(stream(make_explained, work.explained(chosen), workers)) as places:
+        _write_explained(folder, chosen, list(places))
+    totals.write_means(folder)
     with replacing(folder / "index.parquet") as path:
-        index.to_parquet(path)
-    statistics = Statistics(float(train.mean()), float(train.std()), split_digest(index), image_size)
-    with replacing(folder / "prepared.json") as path:
-        path.write_text(json.dumps(asdict(statistics)))
+        kept.to_parquet(path)
+    totals.statistics(split_digest(kept), _unpaired(listed, cases)).write(folder)
+    shutil.rmtree(folder / "parts", ignore_errors=True)
     return Prepared(folder)
 
 
 @dataclass(frozen=True)
-class _Job:
-    source: Source
-    rows: Sequence[tuple[int, Mapping[str, Any]]]
-    image_size: int
-    chosen: set[int]
-    annotated: set[int]
+class _Work:
+    """The chunks of a preparation, made as they are needed. annotated: rows whose masks make the mean mask."""
+
+    site: Site
+    listed: pd.DataFrame
+    cases: pd.DataFrame
+    annotated: np.ndarray
+
+    def starts(self) -> Iterator[int]:
+        """The first row of each chunk."""
+        return iter(range(0, len(self.cases), self.site.chunk))
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Chunks of all images."""
+        for start in self.starts():
+            numbers = np.arange(start, min(start + self.site.chunk, len(self.cases)))
+            yield Chunk(self.site, self.site.folder / "parts" / f"images-{start:09d}.npz", self._items(numbers))
+
+    def explained(self, chosen: pd.DataFrame) -> Iterator[Chunk]:
+        """Chunks of the explained images. They change with what does not decode, and are named by what they hold."""
+        numbers = chosen[STORED].to_numpy()
+        for start in range(0, len(numbers), EXPLAINED_CHUNK):
+            mine = numbers[start : start + EXPLAINED_CHUNK]
+            name = f"explained-{digest(mine.tolist())}.npz"
+            yield Chunk(self.site, self.site.folder / "parts" / name, self._items(mine))
+
+    def _items(self, numbers: np.ndarray) -> list[Item]:
+        """The rows that the images are made from, as plain mappings."""
+        cases = self.cases.iloc[numbers]
+        if LEFT in cases:
+            sides = [self.listed.iloc[cases[side]].to_dict("records") for side in (LEFT, RIGHT)]
+        else:
+            sides = [cases.to_dict("records")]
+        rows = zip(*sides, strict=True)
+        return [
+            Item(int(number), tuple(row), bool(self.annotated[number]))
+            for number, row in zip(numbers, rows, strict=True)
+        ]
+
+    def training(self, start: int, stop: int, part: Part) -> np.ndarray:
+        """The rows of a chunk that hold training images that decode."""
+        bad = [entry.row for entry in part.quarantine]
+        training = start + np.flatnonzero((self.cases["split"].iloc[start:stop] == "train").to_numpy())
+        return np.setdiff1d(training, bad)
 
 
-def _with_training_mask(source: Source, index: pd.DataFrame, positive: pd.Series) -> set[int]:
-    """The training images whose finding masks make the mean mask."""
-    return set(index.index[(index["split"] == "train") & positive]) if "finding" in source.offers else set()
+def _annotated(source: Source, recipe: Recipe, cases: pd.DataFrame) -> np.ndarray:
+    """The training images whose finding masks make the mean mask, bool [N]."""
+    if "finding" not in source.offers:
+        return np.zeros(len(cases), bool)
+    annotated: np.ndarray = ((cases["split"] == "train") & recipe.eligible(cases)).to_numpy()
+    return annotated
 
 
-def _chunks(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[tuple[int, Mapping[str, Any]]]]:
-    numbered = list(enumerate(rows))
-    return (numbered[start : start + CHUNK] for start in range(0, len(numbered), CHUNK))
+def _kept(cases: pd.DataFrame, quarantine: Sequence[Quarantined]) -> pd.DataFrame:
+    """The cases that decode, with the place of their pixels; DataError where a split is left empty."""
+    kept = cases.assign(**{STORED: np.arange(len(cases))})
+    kept = kept.drop(index=[entry.row for entry in quarantine]).reset_index(drop=True)
+    check_split(kept)
+    return kept
 
 
-def _decode(job: _Job) -> list[tuple[int, Decoded]]:
-    return [(number, _decode_row(job, number, row)) for number, row in job.rows]
-
-
-def _decode_row(job: _Job, number: int, row: Mapping[str, Any]) -> Decoded:
-    """Masks only where somebody needs them: of explained images, and of training images with a finding."""
-    pixels = np.round(fit(job.source.image(row), job.image_size) * SCALE).astype(np.uint16)
-    if number not in job.chosen and number not in job.annotated:
-        return Decoded(pixels, {})
-    regions = {name: fit_mask(mask, job.image_size) for name, mask in job.source.regions(row).items()}
-    if number not in job.chosen:
-        return Decoded(pixels, {name: mask for name, mask in regions.items() if name == "finding"})
-    twin = job.source.twin(row)
-    return Decoded(pixels, regions if twin is None else {**regions, TWIN: fit(twin, job.image_size)})
-
-
-def _collect(
-    jobs: Sequence[_Job], total: int, size: int, workers: int, progress: Progress
-) -> tuple[np.ndarray, dict[int, Mapping[str, np.ndarray]], np.ndarray, int]:
-    pixels, masks = np.zeros((total, size, size), np.uint16), {}
-    mask_sum, masked, done = np.zeros((size, size)), 0, 0
-    for part in _map(jobs, workers):
-        for number, decoded in part:
-            pixels[number] = decoded.pixels
-            chosen = number in jobs[0].chosen
-            if chosen:
-                masks[number] = decoded.regions
-            elif "finding" in decoded.regions and decoded.regions["finding"].any():
-                mask_sum += decoded.regions["finding"]
-                masked += 1
-        done += len(part)
-        progress(done, total)
-    return pixels, masks, mask_sum, masked
-
-
-def _map(jobs: Sequence[_Job], workers: int) -> Iterator[list[tuple[int, Decoded]]]:
-    if workers == 1 or len(jobs) == 1:
-        yield from map(_decode, jobs)
+def _refuse_many(folder: Path, quarantine: Sequence[Quarantined], total: int) -> None:
+    """DataError, naming the list, where more than is tolerated does not decode."""
+    path = folder / "quarantine.csv"
+    path.unlink(missing_ok=True)
+    if len(quarantine) <= TOLERATED * total:
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_decode, jobs)
+    with replacing(path) as temporary:
+        pd.DataFrame(quarantine).to_csv(temporary, index=False)
+    raise DataError(
+        f"{len(quarantine)} of {total} images do not decode, over {TOLERATED:.0%}: the first is {quarantine[0].reason}",
+        f"{path} lists them; obtain them again, or take them out of the data set, and give the same command again",
+    )
 
 
-def _stack(masks: Mapping[int, Mapping[str, np.ndarray]], order: Sequence[int]) -> dict[str, np.ndarray]:
-    """Regions of all explained images by name; an image without such a region is all False there."""
-    names = sorted({name for regions in masks.values() for name in regions})
-    twins_whole = all(TWIN in regions for regions in masks.values())
-    blank = np.zeros_like(next(iter(masks.values()))[names[0]]) if names else None
-    return {
-        name: np.stack([masks[number].get(name, np.zeros_like(blank, bool)) for number in order])
-        for name in names
-        if name != TWIN or twins_whole
-    }
+def _unpaired(listed: pd.DataFrame, cases: pd.DataFrame) -> int:
+    return len(listed) - 2 * len(cases) if LEFT in cases else 0
+
+
+def _write_explained(folder: Path, chosen: pd.DataFrame, parts: Sequence[Path]) -> None:
+    """One file from the chunks': an image without a region is blank there; twins stand only where all have one."""
+    stored: list[dict[str, np.ndarray]] = []
+    for place in parts:
+        with np.load(place, allow_pickle=False) as part:
+            stored.append({name: part[name] for name in part.files})
+    names = sorted({name for part in stored for name in part} - {TWINS})
+    lengths = np.diff([*range(0, len(chosen), EXPLAINED_CHUNK), len(chosen)])
+    arrays: dict[str, Any] = {ROWS: chosen.index.to_numpy()}
+    for name in names:
+        width = next(part[name].shape[1] for part in stored if name in part)
+        blank = [np.zeros((length, width), np.uint8) for length in lengths]
+        arrays[name] = np.concatenate([part.get(name, none) for part, none in zip(stored, blank, strict=True)])
+    if all(TWINS in part for part in stored):
+        arrays[TWINS] = np.concatenate([part[TWINS] for part in stored])
+    with replacing(folder / "explained.npz") as path, path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

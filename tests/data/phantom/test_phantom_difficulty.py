@@ -8,6 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from xraybench.data.sources import phantom_mura
+from xraybench.data.sources.phantom_mura import PhantomMura
 from xraybench.data.sources.phantom_wrist import PhantomWrist, open_source
 
 SIZE = 64
@@ -92,3 +94,42 @@ def test_a_small_network_learns_and_hard_grades_are_hard():
     assert auc(table, scores, "displaced") >= 0.95
     assert auc(table, scores, "hairline") > 0.6
     assert auc(table, scores, "hairline") < auc(table, scores, "displaced")
+
+
+def load_mura(train: int, test: int) -> tuple[PhantomMura, pd.DataFrame, np.ndarray]:
+    """The mura source, its table and its images [N,64,64]."""
+    source = phantom_mura.open_source(None, {"size": SIZE, "train": train, "validation": 0, "test": test})
+    table = source.index()
+    table["fracture"] = table["abnormal"]  # as `auc` calls the label
+    return source, table, np.stack([source.image(row) for row in table.to_dict("records")])
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed")
+def test_logistic_regression_and_the_mean_mask_fail_on_mura():
+    source, table, images = load_mura(800, 400)
+    train = (table.split == "train").to_numpy()
+    pixels = images.reshape(len(images), -1)
+    pixels = (pixels - pixels[train].mean(0)) / (pixels[train].std(0) + 1e-3)
+    for strength in (1e-4, 1e-2):
+        model = LogisticRegression(C=strength, max_iter=100).fit(pixels[train], table.abnormal[train])
+        assert auc(table, model.decision_function(pixels[~train])) < 0.75
+    found = table[table.abnormal == 1].groupby("split").head(150)
+    boxes = np.stack([source.regions(row)["box"] for row in found.to_dict("records")]).reshape(len(found), -1)
+    mine = (found.split == "train").to_numpy()
+    assert boxes[~mine, boxes[mine].mean(0).argmax()].mean() < 0.5
+
+
+@pytest.mark.slow
+def test_the_tasks_network_learns_mura_and_hairlines_are_hard():
+    torch.manual_seed(0)
+    _, table, images = load_mura(6000, 1200)
+    train = (table.split == "train").to_numpy()
+    inputs = torch.tensor((images - images[train].mean()) / images[train].std())[:, None]
+    labels = torch.tensor(table.abnormal.to_numpy(), dtype=torch.float32)
+    model = train_network(inputs[:6000], labels[:6000], epochs=14)
+    with torch.inference_mode():
+        scores = torch.cat([model(part)[:, 0] for part in inputs[6000:].split(200)]).numpy()
+    assert auc(table, scores) >= 0.8
+    for grade in ("plate", "nail", "prosthesis", "wires"):
+        assert auc(table, scores, grade) > 0.9
+    assert 0.5 < auc(table, scores, "hairline") < auc(table, scores, "displaced")

@@ -52,6 +52,31 @@ def test_real_text_boxes_lie_on_the_bright_legend():
         assert grey[regions["text"]].max() > 0.9
 
 
+@needs_shared
+def test_the_label_is_the_visible_fracture_not_the_code_of_the_diagnosis():
+    """On 938 images of the real table the two disagree."""
+    index = Grazpedwri(SHARED, {}).index().set_index("image_id")
+    table = pd.read_csv(SHARED / "dataset.csv", encoding="utf-8-sig", dtype=str).set_index("filestem")
+    coded = table["ao_classification"].notna().astype(int)
+    assert (index["fracture"] != coded[index.index]).sum() == 938
+    visible = table["fracture_visible"].fillna("0").astype(float).astype(int)
+    assert (index["fracture"] == visible[index.index]).all()
+
+
+@needs_shared
+def test_some_views_are_kept_and_patients_stay_in_their_split():
+    whole = Grazpedwri(SHARED, {}).index().set_index("image_id")
+    kept = Grazpedwri(SHARED, {"views": ["PA"]}).index().set_index("image_id")
+    assert set(kept["view"]) == {"PA"}
+    assert len(kept) == (whole["view"] == "PA").sum()
+    assert (kept["split"] == whole.loc[kept.index, "split"]).all()
+
+
+def test_views_that_there_are_not(tmp_path):
+    with pytest.raises(UsageError, match="views has no 'AP'"):
+        Grazpedwri(tmp_path, {"views": ["AP"]})
+
+
 def written(folder, rows=4, **changes):
     table = pd.DataFrame(
         {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ OUTLINES = {
     "difference": (0.2, 0.9, 0.4),
     "text": (0.3, 0.7, 1.0),
     "frame": (1.0, 0.4, 0.8),
+    "landmark": (1.0, 0.8, 0.1),
 }
 
 
@@ -72,11 +73,15 @@ def find(pick: Pick, start: int = 0) -> Wrist:
 
 
 def outlined(wrist: Wrist, names: tuple[str, ...]) -> Array:
-    """The radiograph, [size,size,3], with the borders of some of its regions in colour."""
+    """A wrist's radiograph, [size,size,3], with the borders of some of its regions in colour."""
+    return outlined_by(wrist.image(), wrist.regions(), names)
+
+
+def outlined_by(grey: Array, regions: Mapping[str, np.ndarray], names: tuple[str, ...]) -> Array:
+    """A radiograph, [size,size,3], with the borders of some of its regions in colour."""
     from scipy.ndimage import binary_erosion
 
-    image = np.repeat(wrist.image()[..., None], 3, axis=2)
-    regions = wrist.regions()
+    image = np.repeat(grey[..., None], 3, axis=2)
     for name in names:
         image[regions[name] & ~binary_erosion(regions[name], iterations=2)] = OUTLINES[name]
     return image
@@ -99,20 +104,25 @@ def tiles() -> list[tuple[str, Array]]:
 
 
 def draw_sheet(out: Path) -> None:
-    """Write the contact sheet as PNG."""
+    """Write the wrists' contact sheet as PNG."""
+    save_sheet(tiles(), "Wrist phantoms: computed radiographs, no patients", out, COLUMNS)
+
+
+def save_sheet(shown: Sequence[tuple[str, Array]], heading: str, out: Path, columns: int) -> None:
+    """Write titled tiles, `columns` a row, as PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    shown = tiles()
-    rows = len(shown) // COLUMNS
-    figure, axes = plt.subplots(rows, COLUMNS, figsize=(2.6 * COLUMNS, 2.75 * rows), facecolor="white")
-    for axis, (title, image) in zip(axes.flat, shown, strict=True):
+    rows = -(-len(shown) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 2.75 * rows), facecolor="white", squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (title, image) in zip(axes.flat, shown, strict=False):
         axis.imshow(image, interpolation="bilinear")
         axis.set_title(title, fontsize=8, pad=2)
-        axis.set_axis_off()
-    figure.suptitle("Wrist phantoms: computed radiographs, no patients", fontsize=10, y=0.998)
+    figure.suptitle(heading, fontsize=10, y=0.998)
     figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.985))
     figure.savefig(out, dpi=100)
     plt.close(figure)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,7 +53,7 @@ def chord(inside: Array, rounding: Array | float, depth: Array | float) -> Array
     return thickness
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _curve(knots: Points) -> Array:
     """A monotone-preserving curve through (position, value) knots, tabulated from the first to the last position."""
     from scipy.interpolate import PchipInterpolator  # half a second, which plans need not wait for
@@ -150,7 +150,7 @@ class Outline:
         return distance, np.float32(self.rounding) * np.ones_like(distance)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _polar(points: Points) -> tuple[Array, Array]:
     """The outline as radius by angle from -pi to pi, and the cosine of its slant to the circle."""
     from scipy.interpolate import PchipInterpolator

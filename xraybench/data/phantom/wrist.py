@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from xraybench.data.phantom import findings, render, setups
-from xraybench.data.phantom.anatomy import Bone, Defect, Tissue, add_bone, add_flesh, texture
+from xraybench.data.phantom.anatomy import Bone, Defect, Flesh, Tissue, add_bone, add_flesh, texture
 from xraybench.data.phantom.cases import Case
 from xraybench.data.phantom.findings import Fracture
 from xraybench.data.phantom.marks import Field, Legend
+from xraybench.data.phantom.render import Exposure
 from xraybench.data.phantom.shapes import Array, Shaft
 from xraybench.data.phantom.view import View
 from xraybench.data.phantom.wrist_anatomy import Build, bones, flesh
@@ -56,6 +57,23 @@ class Wrist:
         return bones(self.build)
 
     @cached_property
+    def soft(self) -> list[Flesh]:
+        """The soft tissue."""
+        return flesh(self.build)
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        return setups.exposure(self.case, self.build.size)
+
+    def beside(self) -> Array | None:
+        """What else lies in the beam: its line integral [H,W] at the fine view; None: nothing."""
+        return None
+
+    def noise(self) -> Array:
+        """Standard-normal [size,size], the same at each call."""
+        return self.case.generator("noise").standard_normal((self.size, self.size), dtype=np.float32)
+
+    @cached_property
     def legend(self) -> Legend | None:
         return setups.legend(self.case, self.posed[1]) if self.case.legend else None
 
@@ -68,10 +86,14 @@ class Wrist:
         bone = next(bone for bone in self.bones if bone.name == self.case.bone)
         assert isinstance(bone.shape, Shaft)
         kind = bone.name.split()[0]
-        place = self._shown(bone, SPANS[kind], rng)
+        place = self.place_of_fracture(bone, rng)
         at, half_width = bone.shape.axis(place)
         made = findings.fracture(self.case.grade, (at, place), half_width, ENDS[kind] - place, rng)  # type: ignore[arg-type]
         return bone, made
+
+    def place_of_fracture(self, bone: Bone, rng: np.random.Generator) -> float:
+        """Where along the bone it breaks, mm of the bone."""
+        return self._shown(bone, SPANS[bone.name.split()[0]], rng)
 
     def _shown(self, bone: Bone, span: tuple[float, float], rng: np.random.Generator) -> float:
         """A position along the bone, drawn among those at least MARGIN inside the field, or else at the most inside."""
@@ -97,7 +119,7 @@ class Wrist:
     def tissue(self, broken: bool) -> Tissue:
         """The thickness maps, with or without the fracture, at the fine view."""
         tissue = Tissue.empty(self.fine.size)
-        for part in flesh(self.build):
+        for part in self.soft:
             add_flesh(tissue, self.fine, part)
         for bone in self.bones:
             defects = [self.grooves[bone.name]] if bone.name in self.grooves else []
@@ -133,7 +155,7 @@ class Wrist:
 
     def _radiograph(self, broken: bool) -> Array:
         view, field = self.posed
-        exposure = setups.exposure(self.case, self.build.size)
+        exposure = self.exposure
         tissue = self.tissue(broken)
         tissue.compact *= np.float32(self.build.dense)
         tissue.spongy *= np.float32(self.build.dense)
@@ -143,9 +165,11 @@ class Wrist:
         line += field.shadow(inside)
         if self.legend:
             line += self.legend.shadow(*field.local(*film), self.fine.pitch)
+        beside = self.beside()
+        if beside is not None:
+            line += beside
         signal = render.transmitted(line) + render.scattered(tissue.soft, self.fine.pitch, exposure.scatter)
-        noise = self.case.generator("noise").standard_normal((self.size, self.size), dtype=np.float32)
-        counts = render.detected(render.binned(signal, self.factor), view.pitch, exposure, noise)
+        counts = render.detected(render.binned(signal, self.factor), view.pitch, exposure, self.noise())
         shown = render.displayed(counts, exposure)
         return np.where(field.inside(*view.film) > 0, shown, np.float32(0))
 

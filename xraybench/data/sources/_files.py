@@ -51,11 +51,23 @@ def read_table(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFra
     return table
 
 
-def check_rows(path: Path, wrong: pd.Series, shown: pd.Series, what: str, cure: str) -> None:
-    """DataError with the line, and what `shown` says there, of a table's first row where `wrong` (one header line)."""
+def check_rows(path: Path, wrong: pd.Series, shown: pd.Series, what: str, cure: str, first: int = 2) -> None:
+    """DataError with the line, and what `shown` says there, of a table's first row where `wrong`.
+
+    first: the line of the first row: 2 after a header, 1 without.
+    """
     if wrong.any():
         place = int(np.flatnonzero(wrong.to_numpy())[0])
-        raise DataError(f"{path}: line {place + 2}: {what}: {str(shown.iloc[place])!r}", cure)
+        raise DataError(f"{path}: line {place + first}: {what}: {str(shown.iloc[place])!r}", cure)
+
+
+def read_flags(path: Path, column: pd.Series, cure: str) -> pd.Series:
+    """A label's column as float: 1, 0, and NaN where it is blank (not 0); DataError names the line of others."""
+    text = column.astype("string").str.strip()
+    blank = text.isna() | (text == "")
+    numbers = pd.to_numeric(text.where(~blank), errors="coerce").astype(float)
+    check_rows(path, ~blank & ~numbers.isin((0, 1)), column, f"{column.name!r} is not 1, 0 or blank", cure)
+    return numbers
 
 
 def sizes(root: Path, paths: Iterable[str]) -> NDArray[np.int64]:

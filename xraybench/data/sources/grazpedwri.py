@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +14,8 @@ import pandas as pd
 from xraybench.data.masks import from_yolo
 from xraybench.data.radiograph import read_shape
 from xraybench.data.sources._files import need, read_table
-from xraybench.data.sources._folder import FolderSource
+from xraybench.data.sources._folder import FolderSource, Settings
+from xraybench.data.sources._settings import check_choice
 from xraybench.data.splits import cut_by_patient
 from xraybench.errors import DataError
 from xraybench.spec import About, MetricNeeds
@@ -26,12 +28,25 @@ FOLDERS = ("images_part1", "images_part2", "images_part3", "images_part4", "imag
 LABELS = ("folder_structure/yolov5/labels", "yolov5/labels")
 
 
+@dataclass(frozen=True)
+class GrazpedwriSettings(Settings):
+    """views: the projections that are kept (none named: all). A patient stays in the split it has among all."""
+
+    views: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("grazpedwri", "views", self.views, tuple(VIEWS.values()))
+
+
 class Grazpedwri(FolderSource):
     """Wrists in two projections: label `fracture` (fracture_visible); boxes of fractures, metal and burned-in text."""
 
     name: ClassVar[str] = "grazpedwri"
     redistributable: ClassVar[bool] = True
     offers: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding"})
+    Settings: ClassVar[type[Settings]] = GrazpedwriSettings
+    settings: GrazpedwriSettings
     about: ClassVar[About] = About(
         title="GRAZPEDWRI-DX",
         licence="CC BY 4.0",
@@ -53,7 +68,7 @@ class Grazpedwri(FolderSource):
         flags = table[list(NUMBERS)].fillna(0)
         fracture = flags["fracture_visible"].astype(int)
         patient = table["patient_id"].astype(int).astype(str)
-        return pd.DataFrame(
+        listed = pd.DataFrame(
             {
                 "image_id": table[FILESTEM],
                 "patient_id": patient,
@@ -69,6 +84,7 @@ class Grazpedwri(FolderSource):
                 **{name: flags[name].astype(int) for name in NUMBERS if name != "fracture_visible"},
             }
         )
+        return listed[listed["view"].isin(self.settings.views)] if self.settings.views else listed
 
     def regions(self, row: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
         """Boxes of the fracture (finding), of metal (hardware) and of burned-in text, from the YOLO file.

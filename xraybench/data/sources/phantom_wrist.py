@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
@@ -15,18 +15,24 @@ import pandas as pd
 from xraybench.data.phantom.cases import GRADE_SHARES, SPLITS, Case, Population, draw
 from xraybench.data.phantom.findings import GRADES
 from xraybench.data.phantom.wrist import PHANTOM_VERSION, Wrist
+from xraybench.data.phantom.wrist_reports import report
+from xraybench.data.phantom.wrist_views import VIEWS, ClinicalWrist, Dressing
+from xraybench.data.sources import _computed
 from xraybench.errors import DataError, UsageError
 from xraybench.spec import About, MetricNeeds, opens
 
-SMALLEST, LARGEST = 64, 512
+ROW = re.compile(r"wrist-([a-z]+)-(\d+)(-lateral)?")
+LATER = ("views", "cast", "metal", "parent", "reports")  # settings that came after wrists had been published
 
 
 @dataclass(frozen=True)
 class Settings:
     """The plain settings of a task file.
 
-    size: pixels a side; train, validation, test: numbers of images; displaced, moderate, hairline: shares of the
-    grades among fractures; the others are those of `Population`.
+    size: pixels a side; train, validation, test: numbers of cases; displaced, moderate, hairline: shares of the grades
+    among fractures; views: "PA", "lateral" or both, an image each of every case; cast, metal, parent: shares of the
+    cases that show them (a parent's hand: of young children); reports: whether the index has a column `report`, one
+    text a case; the others are those of `Population`.
     """
 
     size: int = 64
@@ -39,28 +45,24 @@ class Settings:
     moderate: float = GRADE_SHARES["moderate"]
     hairline: float = GRADE_SHARES["hairline"]
     shortcut: float | None = None
+    views: tuple[str, ...] = ("PA",)
+    cast: float = 0.0
+    metal: float = 0.0
+    parent: float = 0.0
+    reports: bool = False
 
     @classmethod
     def parse(cls, settings: Mapping[str, Any]) -> Settings:
         """Settings from plain keys; UsageError for an unknown key or a value out of range."""
-        known = [item.name for item in fields(cls)]
-        for key in settings:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it takes: {', '.join(known)}"
-                raise UsageError(f"phantom-wrist has no setting {key!r}", hint)
-        made = cls(**settings)
+        made = _computed.parse(cls, "phantom-wrist", settings)
         made._check()
         return made
 
     def _check(self) -> None:
-        for name in ("size", *SPLITS, "seed"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise UsageError(f"phantom-wrist: {name} = {value!r}", f"{name} is a whole number from 0")
-        if not SMALLEST <= self.size <= LARGEST:
-            raise UsageError(f"phantom-wrist: size = {self.size}", f"sizes go from {SMALLEST} to {LARGEST} pixels")
+        _computed.check_counts("phantom-wrist", self, (*SPLITS, "seed"))
+        _computed.check_parts("phantom-wrist", "views", self.views, VIEWS)
         shares = (self.prevalence, *(getattr(self, grade) for grade in GRADES), self.shortcut or 0)
+        shares += (self.cast, self.metal, self.parent)
         if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares):
             raise UsageError("phantom-wrist: a share is not between 0 and 1", "shares are numbers from 0 to 1")
         if not any(getattr(self, grade) for grade in GRADES):
@@ -72,10 +74,20 @@ class Settings:
         grades: dict[str, float] = {grade: getattr(self, grade) for grade in GRADES}
         return Population(self.seed, self.prevalence, grades, self.shortcut)
 
+    @property
+    def dressing(self) -> Dressing:
+        """What some wrists wear."""
+        return Dressing(self.cast, self.metal, self.parent)
+
+    @property
+    def clinical(self) -> bool:
+        """Whether anything but plain PA wrists is asked for."""
+        return self.views != ("PA",) or self.dressing != Dressing() or self.reports
+
 
 @dataclass(frozen=True)
 class PhantomWrist:
-    """Wrist phantoms, one patient with one study of one PA image each."""
+    """Wrist phantoms, one patient with one study each: a PA image, or what the settings ask for."""
 
     name: ClassVar[str] = "phantom-wrist"
     about: ClassVar[About] = About(
@@ -91,21 +103,35 @@ class PhantomWrist:
     settings: Settings
 
     def identity(self) -> Mapping[str, Any]:
-        """All parameters, and the version of what they mean."""
-        return {"source": self.name, "phantom_version": PHANTOM_VERSION} | asdict(self.settings)
+        """All parameters, and the version of what they mean; those at their defaults that came later are left out."""
+        defaults = {item.name: item.default for item in fields(Settings)}
+        chosen = {
+            key: value
+            for key, value in asdict(self.settings).items()
+            if key not in LATER or value != defaults[key]
+        }  # fmt: skip
+        return {"source": self.name, "phantom_version": PHANTOM_VERSION} | chosen
 
     def index(self) -> pd.DataFrame:
         """One row an image, the splits in order; nothing is rendered."""
         population = self.settings.population
         counts = ((split, getattr(self.settings, split)) for split in SPLITS)
-        return pd.DataFrame([_row(draw(population, split, n)) for split, count in counts for n in range(count)])
+        cases = (draw(population, split, n) for split, count in counts for n in range(count))
+        if not self.settings.clinical:
+            return pd.DataFrame([_row(case) for case in cases])
+        return pd.DataFrame(
+            [_clinical_row(case, view, self.settings) for case in cases for view in self.settings.views]
+        )
 
     def image(self, row: Mapping[str, Any]) -> np.ndarray:
         """The radiograph, float32 [size,size] of k/255."""
         return self._wrist(row).image()
 
     def regions(self, row: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
-        """Masks bool [size,size]: finding, difference, box, text, frame (see `Wrist.regions`)."""
+        """Masks bool [size,size]: finding, difference, box, text, frame (see `Wrist.regions`).
+
+        Where more than plain PA wrists is asked for: hardware, cast, parent, too.
+        """
         return self._wrist(row).regions()
 
     def twin(self, row: Mapping[str, Any]) -> np.ndarray | None:
@@ -113,20 +139,29 @@ class PhantomWrist:
         return self._wrist(row).twin()
 
     def _wrist(self, row: Mapping[str, Any]) -> Wrist:
-        try:
-            family, split, number = str(row["image_id"]).rsplit("-", 2)
-            known = family == "wrist" and split in SPLITS and number.isdigit()
-        except (KeyError, ValueError):
-            known = False
-        if not known:
+        match = ROW.fullmatch(str(row["image_id"])) if "image_id" in row else None
+        view = "lateral" if match and match[3] else "PA"
+        if not match or match[1] not in SPLITS or view not in self.settings.views:
             raise DataError(f"not a row of phantom-wrist: {dict(row)!r}", "pass a row of this source's index()")
-        return _drawn(self.settings, split, int(number))
+        return _drawn(self.settings, match[1], int(match[2]), view)
 
 
 @lru_cache(maxsize=1)
-def _drawn(settings: Settings, split: str, number: int) -> Wrist:
+def _drawn(settings: Settings, split: str, number: int, view: str) -> Wrist:
     """A wrist is drawn once for its image, regions and twin."""
-    return Wrist(draw(settings.population, split, number), settings.size)
+    case = draw(settings.population, split, number)
+    if not settings.clinical:
+        return Wrist(case, settings.size)
+    return ClinicalWrist(case, settings.size, view == "lateral", settings.dressing.of(case))
+
+
+def _clinical_row(case: Case, view: str, settings: Settings) -> dict[str, Any]:
+    """A row that says which view it is and what the wrist wears."""
+    row, worn = _row(case), settings.dressing.of(case)
+    if view == "lateral":
+        row |= {"image_id": f"{row['image_id']}-lateral", "view": view}
+    row |= {"cast": worn.cast, "metal": worn.metal, "parent": worn.parent}
+    return row | ({"report": report(case, worn)} if settings.reports else {})
 
 
 def _row(case: Case) -> dict[str, Any]:
