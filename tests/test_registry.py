@@ -81,10 +81,13 @@ def test_an_installed_plug_in_is_listed_without_being_imported(installed):
         "name": "absolute-gradient", "family": None, "signed": None, "cost": None, "origin": "xraybench-example 1.2.3",
     }  # fmt: skip
     plugins = json.loads(run(installed, "list", "plugins", "--json").stdout)
-    assert {row["name"] for row in plugins} == {"absolute-gradient", "broken", "coverage"}
+    assert {row["name"] for row in plugins} == {"absolute-gradient", "broken", "coverage", "squares"}
+    rows = {row["name"]: row for row in json.loads(run(installed, "list", "sources", "--json").stdout)}
+    assert (rows["squares"]["licence"], rows["squares"]["phantom"]) == (None, None)
+    assert (rows["phantom-wrist"]["phantom"], rows["grazpedwri"]["licence"]) == (True, "CC BY 4.0")
 
 
-@pytest.mark.parametrize("name", ["absolute-gradient", "coverage"])
+@pytest.mark.parametrize("name", ["absolute-gradient", "coverage", "squares"])
 def test_a_good_plug_in_passes_its_check(installed, name):
     done = run(installed, "check-plugin", name, "--json")
     assert done.returncode == 0, done.stdout + done.stderr

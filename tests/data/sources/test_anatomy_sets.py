@@ -36,7 +36,8 @@ def test_codes_are_text_and_images_without_one_are_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("anatomy", "part"),
     [("100", "whole-body"), ("213", "cranium"), ("310", "spine"), ("421", "wrist"), ("438", "forearm"),
-     ("442", "elbow"), ("450", "upper-arm"), ("463", "shoulder"), ("400", "arm"), ("610", "breast"), ("800", "pelvis"), ("9a1", "leg")],
+     ("442", "elbow"), ("450", "upper-arm"),
+     ("463", "shoulder"), ("400", "arm"), ("610", "breast"), ("800", "pelvis"), ("9a1", "leg")],
 )  # fmt: skip
 def test_the_grouping_of_the_anatomy_axis(tmp_path, anatomy, part):
     index = ImageclefIrma(irma(tmp_path, {"1": f"1121-127-{anatomy}-500"}), {}).index()

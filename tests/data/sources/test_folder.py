@@ -1,8 +1,5 @@
 """A folder of one's own: what the columns say is so, and every mistake is named with its line."""
 
-import time
-import tracemalloc
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -182,20 +179,3 @@ def test_missing_empty_and_binary_tables(tmp_path):
 def test_settings_that_do_not_fit(tmp_path, settings):
     with pytest.raises(UsageError, match=next(iter(settings))):
         OwnFolder(write(tmp_path, [GOOD]), settings)
-
-
-@pytest.mark.slow
-def test_two_hundred_thousand_rows_in_three_seconds_and_a_gibibyte(tmp_path):
-    rows = [f"{n // 1000}/{n}.dcm,p{n // 3},s{n},PA,{n % 2}" for n in range(200_000)]
-    source = OwnFolder(write(tmp_path, rows), {})
-    start = time.perf_counter()
-    assert len(source.index()) == 200_000
-    indexed = time.perf_counter()
-    source.identity()
-    identified = time.perf_counter()
-    assert indexed - start < 3
-    assert identified - indexed < 3
-    tracemalloc.start()
-    source.listed()
-    assert tracemalloc.get_traced_memory()[1] < 2**30
-    tracemalloc.stop()
