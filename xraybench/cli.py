@@ -306,7 +306,7 @@ def data() -> None:
 
 
 @data.command()
-@click.option("--family", type=click.Choice(["wrist", "wrist-studies", "mura", "anatomy"]), required=True,
+@click.option("--family", type=click.Choice(["wrist", "wrist-studies", "mura", "tb", "chexpert", "anatomy"]), required=True,
               help="Which phantom family; wrist-studies: two views of each case.")  # fmt: skip
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many radiographs.")
 @click.option("--size", type=click.IntRange(64, 512), default=256, show_default=True, help="Side in pixels.")
