@@ -306,7 +306,8 @@ def data() -> None:
 
 
 @data.command()
-@click.option("--family", type=click.Choice(["wrist", "wrist-studies", "mura", "anatomy"]), required=True,
+@click.option("--family", required=True,
+              type=click.Choice(["wrist", "wrist-studies", "mura", "tb", "chexpert", "anatomy"]),
               help="Which phantom family; wrist-studies: two views of each case.")  # fmt: skip
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many radiographs.")
 @click.option("--size", type=click.IntRange(64, 512), default=256, show_default=True, help="Side in pixels.")

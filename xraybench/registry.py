@@ -125,6 +125,8 @@ MODELS = {
 SOURCES = {
     "phantom-wrist": "xraybench.data.sources.phantom_wrist:open_source",
     "phantom-mura": "xraybench.data.sources.phantom_mura:open_source",
+    "phantom-tb": "xraybench.data.sources.phantom_tb:open_source",
+    "phantom-chexpert": "xraybench.data.sources.phantom_chexpert:open_source",
     "phantom-anatomy": "xraybench.data.sources.phantom_anatomy:open_source",
     "mura": "xraybench.data.sources.mura:Mura",
     "grazpedwri": "xraybench.data.sources.grazpedwri:Grazpedwri",

@@ -17,8 +17,11 @@ from PIL import Image
 
 from xraybench.data.phantom.anatomy_layout import ANATOMY_BESIDE, write_anatomy
 from xraybench.data.phantom.cases import Case, Population, draw
+from xraybench.data.phantom.chest import PHANTOM_VERSION as CHEST_VERSION
+from xraybench.data.phantom.chexpert_layout import CHEXPERT_BESIDE, write_chexpert
 from xraybench.data.phantom.limb import LIMB_VERSION
 from xraybench.data.phantom.mura_layout import MURA_BESIDE, write_mura
+from xraybench.data.phantom.tb_layout import TB_BESIDE, write_tb
 from xraybench.data.phantom.wrist import PHANTOM_VERSION, Wrist
 from xraybench.data.phantom.wrist_reports import report
 from xraybench.data.phantom.wrist_views import ClinicalWrist, Dressing, Worn
@@ -140,6 +143,8 @@ FAMILIES: Mapping[str, Family] = {
     "wrist": Family(write_wrists, "GRAZPEDWRI-DX", WRIST_BESIDE, PHANTOM_VERSION),
     "wrist-studies": Family(partial(write_wrists, made=clinical), "GRAZPEDWRI-DX", STUDIES_BESIDE, PHANTOM_VERSION),
     "mura": Family(write_mura, "MURA v1.1", MURA_BESIDE, LIMB_VERSION),
+    "tb": Family(write_tb, "Montgomery and Shenzhen", TB_BESIDE, CHEST_VERSION),
+    "chexpert": Family(write_chexpert, "CheXpert-small and CheXlocalize", CHEXPERT_BESIDE, CHEST_VERSION),
     "anatomy": Family(write_anatomy, "ImageCLEF 2009 / IRMA", ANATOMY_BESIDE, LIMB_VERSION),
 }
 

@@ -63,7 +63,7 @@ def _curve(knots: Points) -> Array:
     return curve
 
 
-def _along(knots: Points, position: Array) -> Array:
+def along(knots: Points, position: Array) -> Array:
     """The tabulated curve at `position`; constant beyond its ends."""
     first, last = knots[0][0], knots[-1][0]
     index = (position - np.float32(first)) * np.float32((TABLE - 1) / (last - first))
@@ -93,12 +93,12 @@ class Shaft:
     def axis(self, y: float) -> tuple[float, float]:
         """The centre line's x and the half-width at y."""
         at = np.array(y, np.float32)
-        return float(_along(self.bow, at)) if self.bow else 0.0, float(_along(self.widths, at))
+        return float(along(self.bow, at)) if self.bow else 0.0, float(along(self.widths, at))
 
     def inside(self, x: Array, y: Array) -> tuple[Array, Array]:
         """See `Shape`; the rounding radius is the half-width at y, so that the body is a tube."""
-        width = _along(self.widths, y)
-        centred = x - _along(self.bow, y) if self.bow else x
+        width = along(self.widths, y)
+        centred = x - along(self.bow, y) if self.bow else x
         distance: Array = width - np.abs(centred)
         if self.top:
             distance = smooth_min(distance, parabola(self.top, x) - y, self.blend)
@@ -140,11 +140,11 @@ class Outline:
     def inside(self, x: Array, y: Array) -> tuple[Array, Array]:
         """See `Shape`; the distance is first order in the gap to the outline."""
         cx, cy = self.centre
-        across, along = x - np.float32(cx), y - np.float32(cy)
-        angle = np.arctan2(along, across) + np.float32(np.pi)
+        across, upward = x - np.float32(cx), y - np.float32(cy)
+        angle = np.arctan2(upward, across) + np.float32(np.pi)
         index = np.minimum(angle * np.float32(TABLE / (2 * np.pi)), TABLE - 1).astype(np.int32)
         radius, slant = _polar(self.points)
-        distance: Array = (radius[index] - np.sqrt(across * across + along * along)) * slant[index]
+        distance: Array = (radius[index] - np.sqrt(across * across + upward * upward)) * slant[index]
         if self.cut:
             distance = smooth_min(distance, y - parabola(self.cut, x), 1.5)
         return distance, np.float32(self.rounding) * np.ones_like(distance)
