@@ -93,12 +93,12 @@ def by_study(outputs: Outputs) -> dict[str, Scores]:
 
 
 def by_stratum(outputs: Outputs) -> dict[str, Scores]:
-    """Of a binary task: the positives of each stratum against all negatives."""
+    """Of a binary task: the positives of each stratum against all negatives; `hidden` names the columns there are not."""
     if outputs.task.kind != "binary":
         return {}
     found = {}
     positive = outputs.labels[:, 0] == 1
-    for column in outputs.task.strata:
+    for column in (column for column in outputs.task.strata if column in outputs.table):
         for value in sorted(set(outputs.table[column][positive])):
             keep = (outputs.table[column] == value).to_numpy() | ~positive
             found[f"{column}={value}"] = by_image(outputs.where(keep))
@@ -111,9 +111,14 @@ def positives(outputs: Outputs) -> dict[str, int]:
 
 
 def hidden(outputs: Outputs) -> dict[str, str]:
-    """The labels whose areas under curves are not shown, with the reason."""
+    """The labels whose areas under curves are not shown, and strata that the data do not have, with the reason."""
     reasons = {label: classification.why_hidden(outputs.labels[:, k]) for k, label in enumerate(outputs.task.labels)}
-    return {label: reason for label, reason in reasons.items() if reason is not None}
+    absent = {
+        f"{column}=": f"the data have no column {column!r}"
+        for column in outputs.task.strata
+        if column not in outputs.table
+    }
+    return {label: reason for label, reason in reasons.items() if reason is not None} | absent
 
 
 def beats_chance(task: Task, scores: Mapping[str, Interval]) -> bool:
