@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from xraybench.data.phantom.chexpert_cases import (
-    DEVICES, FALSE_HEDGE, LABELS, NOTHING, OPACITIES, OPACITY, draw_chexpert, masks,
+    DEVICES,
+    FALSE_HEDGE,
+    LABELS,
+    NOTHING,
+    OPACITIES,
+    OPACITY,
+    draw_chexpert,
+    masks,
 )  # fmt: skip
 from xraybench.data.phantom.tb_cases import SITE_B, TEXT_SHARE, TbPopulation, draw_tb
 from xraybench.data.sources.phantom_chexpert import open_source as open_chexpert

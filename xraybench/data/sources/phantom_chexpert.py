@@ -16,7 +16,7 @@ from xraybench.data.phantom.chexpert_cases import LABELS, ChexpertCase, draw_che
 from xraybench.data.sources._chest import SPLITS, about, case_of, image_id, refuse_folder
 from xraybench.data.sources._computed import check_counts, parse
 from xraybench.errors import UsageError
-from xraybench.spec import About, MetricNeeds
+from xraybench.spec import About, MetricNeeds, opens
 
 NAME = "phantom-chexpert"
 POLICIES = {"zeros": 0.0, "ones": 1.0, "ignore": np.nan}
@@ -126,6 +126,7 @@ def _value(said: float, settings: Settings) -> float:
     return POLICIES[settings.uncertain] if said == -1 else said
 
 
+@opens(PhantomChexpert)
 def open_source(root: Path | None, settings: Mapping[str, Any]) -> PhantomChexpert:
     """The source with a preset's settings; UsageError if a folder is given, for phantoms are computed."""
     refuse_folder(NAME, root)

@@ -17,7 +17,7 @@ from xraybench.data.phantom.tb_cases import FINDING_SHARES, GRADE_SHARES, TbCase
 from xraybench.data.sources._chest import SPLITS, about, case_of, image_id, refuse_folder
 from xraybench.data.sources._computed import check_counts, check_shares, parse
 from xraybench.errors import UsageError
-from xraybench.spec import About, MetricNeeds
+from xraybench.spec import About, MetricNeeds, opens
 
 NAME = "phantom-tb"
 
@@ -136,6 +136,7 @@ def _row(case: TbCase) -> dict[str, Any]:
     }
 
 
+@opens(PhantomTb)
 def open_source(root: Path | None, settings: Mapping[str, Any]) -> PhantomTb:
     """The source with a preset's settings; UsageError if a folder is given, for phantoms are computed."""
     refuse_folder(NAME, root)
