@@ -93,7 +93,7 @@ def by_study(outputs: Outputs) -> dict[str, Scores]:
 
 
 def by_stratum(outputs: Outputs) -> dict[str, Scores]:
-    """Of a binary task: the positives of each stratum against all negatives; `hidden` names the columns there are not."""
+    """Of a binary task: the positives of each stratum against all negatives; `hidden` names absent columns."""
     if outputs.task.kind != "binary":
         return {}
     found = {}
