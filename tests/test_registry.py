@@ -83,8 +83,8 @@ def test_an_installed_plug_in_is_listed_without_being_imported(installed):
     plugins = json.loads(run(installed, "list", "plugins", "--json").stdout)
     assert {row["name"] for row in plugins} == {"absolute-gradient", "broken", "coverage", "squares"}
     rows = {row["name"]: row for row in json.loads(run(installed, "list", "sources", "--json").stdout)}
-    assert (rows["squares"]["licence"], rows["squares"]["phantom"]) == (None, None)
-    assert (rows["phantom-wrist"]["phantom"], rows["grazpedwri"]["licence"]) == (True, "CC BY 4.0")
+    assert rows["squares"]["origin"] == "xraybench-example 1.2.3"
+    assert rows["grazpedwri"]["origin"] == "built-in"
 
 
 @pytest.mark.parametrize("name", ["absolute-gradient", "coverage", "squares"])

@@ -19,7 +19,7 @@ FACTS = {
     "references": ("role",),
     "metrics": ("family", "higher_is_better"),
     "models": (),
-    "sources": ("phantom", "redistributable"),
+    "sources": (),  # what they are needs pandas: `data verify` and the reference page tell
 }
 
 
@@ -40,8 +40,6 @@ def _row(entry: registry.Entry) -> Row:
     row |= {fact: getattr(known, fact, None) for fact in facts}
     if entry.kind == "explainers":
         row["cost"] = known().cost(LISTED_SIZE) if known else None
-    if entry.kind == "sources":
-        row["licence"] = known.about.licence if known else None
     return row if entry.kind == "references" else row | {"origin": entry.origin}
 
 

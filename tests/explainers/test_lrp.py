@@ -63,7 +63,7 @@ def test_conserves_on_a_densenet_of_four_blocks(explainer, context_of):
     torch.testing.assert_close(maps.sum((1, 2)), logits, rtol=1e-4, atol=0)
 
 
-@pytest.mark.parametrize("explainer", METHODS, ids=["epsilon-plus-flat", "deep-taylor"])
+@pytest.mark.parametrize("explainer", METHODS, ids=NAMES)
 def test_conserves_through_residual_sums(explainer, context_of):
     torch.manual_seed(2)
     model = resnet.build_18(4, 1, 64).double().eval()

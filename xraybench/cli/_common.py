@@ -1,0 +1,67 @@
+"""What commands share: options, and how boards and JSON are printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 120  # characters a line, where a board goes into a file or a pipe
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+OUT = click.option(
+    "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of all runs."
+)
+WORKERS = click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a core.")
+DATA = click.option("--data", type=click.Path(path_type=Path), help="The folder that the data set was unpacked to.")
+RUNS = click.option(
+    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder that holds run folders."
+)
+
+
+class Commands(click.Group):
+    """A group that lists its commands in the order in which they are written here."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In order of definition."""
+        return list(self.commands)
+
+
+def print_json(value: Any) -> None:
+    """On stdout, as other programs read it."""
+    click.echo(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def console() -> Console:
+    """The terminal, or a page of a fixed width in a file or a pipe."""
+    from rich.console import Console
+
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=WIDTH)
+
+
+def show_board(folder: Path, as_json: bool, build: bool = False) -> None:
+    """Print a run's board, and build its pages beside its records where asked."""
+    from xraybench.leaderboard.board import Board
+    from xraybench.leaderboard.formats import to_json
+    from xraybench.leaderboard.records import load_run
+    from xraybench.leaderboard.show import show
+    from xraybench.leaderboard.tables import build_board
+
+    if build:
+        from xraybench.leaderboard.pages import build_pages
+
+        page, written, *_ = build_pages([folder], folder / "board")
+        board = Board.model_validate_json(written.read_text(encoding="utf-8"))
+    else:
+        board = build_board(load_run(folder))
+    if as_json:
+        click.echo(to_json(board))
+    else:
+        show(board, console())
+    if build:
+        click.echo(f"page: {page}", err=as_json)

@@ -1,0 +1,65 @@
+"""`xraybench leaderboard`: boards and pages, from records alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xraybench.cli._common import JSON, RUNS, Commands, show_board
+from xraybench.errors import UsageError
+
+
+@click.group(cls=Commands)
+def leaderboard() -> None:
+    """Boards and pages, made from records alone."""
+
+
+@leaderboard.command("show")
+@click.option("--task", required=True, help="Which task.")
+@click.option("--run", "run_name", help="Which run, where there are several of the task.")
+@RUNS
+@JSON
+def show_(task: str, run_name: str | None, runs: Path, as_json: bool) -> None:
+    """Print a board."""
+    show_board(_one_run(runs, task, run_name), as_json)
+
+
+def _one_run(runs: Path, task: str, run_name: str | None) -> Path:
+    from xraybench.leaderboard.records import find_runs
+
+    folders = {folder.name: folder for folder in find_runs(runs, task)}
+    if run_name is not None:
+        from xraybench.registry import near
+
+        return near(run_name, folders, f"run of task {task!r}")
+    if len(folders) > 1:
+        raise UsageError(
+            f"{runs} holds {len(folders)} runs of task {task!r}; their rows are not comparable",
+            f"choose one with --run: {', '.join(folders)}",
+        )
+    return next(iter(folders.values()))
+
+
+@leaderboard.command()
+@click.option("--task", required=True, help="Which task.")
+@click.option("--out", type=click.Path(path_type=Path), help="Publish records and pages here.")
+@RUNS
+def build(task: str, runs: Path, out: Path | None) -> None:
+    """Build the pages of a task's runs: beside their records, or published in a folder of their own."""
+    from xraybench.leaderboard.pages import build_pages
+    from xraybench.leaderboard.publishing import publish
+    from xraybench.leaderboard.records import find_runs
+
+    for folder in find_runs(runs, task):
+        click.echo(publish(folder, out) if out else build_pages([folder], folder / "board")[0])
+
+
+@leaderboard.command()
+@click.argument("folder", type=click.Path(path_type=Path), default="leaderboards")
+def check(folder: Path) -> None:
+    """Fail where a published page is not what its records give."""
+    from xraybench.leaderboard.publishing import check as check_pages
+
+    for site in check_pages(folder):
+        click.echo(f"{site}: pages are what their records give")

@@ -1,0 +1,130 @@
+"""`xraybench run`: train, explain, score, and write the leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from xraybench.cli._common import JSON, OUT, print_json, show_board
+from xraybench.errors import UsageError
+
+if TYPE_CHECKING:
+    from xraybench.planning import Plan, Request
+
+F = TypeVar("F", bound=Callable[..., Any])
+FINISHED_WITH_FAILURES = 3
+
+
+def _names(values: Iterable[str]) -> tuple[str, ...]:
+    """Option values, comma lists taken apart; commas inside parentheses belong to a call."""
+    import re
+
+    parts = [part.strip() for value in values for part in re.split(r",(?![^(]*\))", value)]
+    return tuple(part for part in parts if part)
+
+
+def run_options(command: F) -> F:
+    """The options that say what a run computes."""
+    options = [
+        click.option("--task", required=True, help="A task by name (`xraybench list tasks`), or a task file."),
+        click.option("--explainer", "explainers", multiple=True, default=("all",), show_default=True,
+                     help='Explainers, by name and with parameters: "rise(masks=500)". Repeat, or use commas.'),
+        click.option("--metric", "metrics", multiple=True, default=("all",), show_default=True, help="Likewise."),
+        click.option("--model", "models", multiple=True, help="Only these models of the task."),
+        click.option("--preset", default="quick", show_default=True, help="How much is computed."),
+        click.option("--source", help="The data set; without --data, the task's computed or bundled one."),
+        click.option("--data", type=click.Path(path_type=Path), help="The folder that the data set was unpacked to."),
+        click.option("--seeds", default="0", show_default=True, help="Seeds of the models, separated by commas."),
+        click.option("--limit", type=click.IntRange(min=1), help="Explain at most so many images."),
+        click.option("--weights", type=click.Path(path_type=Path), help="First weights of the models: a state dict."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def request_of(options: Mapping[str, Any]) -> Request:
+    """What the options ask for."""
+    from xraybench.planning import Request
+
+    try:
+        seeds = tuple(int(seed) for seed in options["seeds"].split(","))
+    except ValueError as error:
+        raise UsageError(f"cannot read --seeds {options['seeds']!r}", "give whole numbers: --seeds 0,1,2") from error
+    return Request(
+        explainers=_names(options["explainers"]),
+        metrics=_names(options["metrics"]),
+        models=_names(options["models"]),
+        seeds=seeds,
+        preset=options["preset"],
+        source=options["source"],
+        data=options["data"],
+        limit=options["limit"],
+        weights=options["weights"],
+    )
+
+
+def plan_of(options: Mapping[str, Any]) -> Plan:
+    """The plan for it."""
+    from xraybench.planning import make_plan
+    from xraybench.runner import open_source
+    from xraybench.starting import open_starts
+    from xraybench.tasks import load_task
+
+    task, request = load_task(options["task"]), request_of(options)
+    return make_plan(task, open_source(task, request), request, open_starts(task, request))
+
+
+def _command_line(plan: Plan, options: Mapping[str, Any]) -> str:
+    """The command that makes this run again; the data folder is the reader's own."""
+    parts = [f"xraybench run --task {plan.task.name} --preset {plan.preset_name} --source {plan.source.name}"]
+    parts += ["--data DIR"] if options["data"] else []
+    parts += [f"--seeds {options['seeds']}"] if options["seeds"] != "0" else []
+    parts += [f"--limit {options['limit']}"] if options["limit"] else []
+    parts += ["--weights FILE"] if options["weights"] else []
+    return " ".join(parts)
+
+
+@click.command()
+@run_options
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a GPU, else one a core.")
+@click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="failed", show_default=True,
+              help="Which cells are computed (again).")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Print the cells, what is done and the price; compute nothing.")
+@OUT
+@JSON
+def run(device: str, workers: int | None, rerun: str, dry_run: bool, out: Path, as_json: bool, **options: Any) -> int:
+    """Train, explain, score, and write the leaderboard. The same command again goes on where the last one ended."""
+    from xraybench.narration import narrator
+    from xraybench.runner import Engine, execute
+
+    plan = plan_of(options)
+    if dry_run:
+        _show_plan(plan, out, as_json)
+        return 0
+    with narrator() as voice:
+        outcome = execute(plan, out, Engine(device, workers), rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
+        voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept, in {outcome.seconds:.0f} s")
+    show_board(outcome.folder, as_json, build=True)
+    for failure in outcome.failures:
+        click.echo(f"failed: {failure}", err=True)
+    return FINISHED_WITH_FAILURES if outcome.failures else 0
+
+
+def _show_plan(plan: Plan, out: Path, as_json: bool) -> None:
+    from xraybench.pricing import price_list
+
+    prices = price_list(plan, out)
+    if as_json:
+        print_json(prices.as_json())
+        return
+    for cell in prices.cells:
+        click.echo(f"{cell.status:14}{cell.image_forwards:>9,}  {cell.model} (seed {cell.seed})  {cell.explainer}")
+    for model in prices.models:
+        cap = f" of at most {model.cap:,}" if model.cap else ""
+        click.echo(f"{model.model} (seed {model.seed}): {model.image_forwards:,} image-forwards{cap}")
+    click.echo(f"to do: {prices.pending} cells of {len(prices.cells)}, about {prices.minutes:.1f} min ({prices.basis})")
