@@ -19,8 +19,8 @@ PARTS = ("elbow", "finger", "forearm", "hand", "humerus", "shoulder", "wrist")
 OFFICIAL = ("train", "valid")
 NINE_TO_ONE = {"train": 0.9, "validation": 0.1}  # of the official train
 IMAGE = (
-    rf"^{TOP}/(?P<official>train|valid)/XR_(?P<part>{'|'.join(PARTS).upper()})/(?P<patient>patient\d+)"
-    r"/(?P<study>study\d+)_(?P<sign>positive|negative)/(?P<image>image\d+)\.png$"
+    rf"^(?P<folder>{TOP}/(?P<official>train|valid)/XR_(?P<part>{'|'.join(PARTS).upper()})/(?P<patient>patient\d+)"
+    r"/(?P<study>study\d+)_(?:positive|negative))/(?P<image>image\d+)\.png$"
 )
 CURE = "take the official file, unchanged"
 
@@ -78,7 +78,7 @@ class Mura(FolderSource):
         found = names.str.extract(IMAGE)
         what = f"is not an image of {official} ({TOP}/{official}/XR_PART/patientN/studyN_SIGN/imageN.png)"
         check_rows(path, found["official"] != official, names, what, CURE, first=1)
-        abnormal = names.str.rpartition("/")[0].map(self._studies(official))
+        abnormal = found["folder"].map(self._studies(official))
         check_rows(path, abnormal.isna(), names, f"its study is not in {official}_labeled_studies.csv", CURE, first=1)
         part = found["part"].str.lower()
         study = found["patient"] + "-" + part + "-" + found["study"]
@@ -102,10 +102,10 @@ class Mura(FolderSource):
         path = self._file(f"{official}_labeled_studies.csv")
         table = read_table(path, ["study", "abnormal"], header=None, names=["study", "abnormal"], dtype=str)
         study = table["study"].fillna("").str.rstrip("/")
-        sign = study.str.rpartition("_")[2].map({"positive": "1", "negative": "0"})
+        agrees = study.str.endswith("_positive").where(table["abnormal"] == "1", study.str.endswith("_negative"))
         shown = table["study"].fillna("") + "," + table["abnormal"].fillna("")
         check_rows(path, ~table["abnormal"].isin(("0", "1")), shown, "the label is not 0 or 1", CURE, first=1)
-        check_rows(path, sign != table["abnormal"], shown, "label and folder disagree", CURE, first=1)
+        check_rows(path, ~agrees, shown, "label and folder disagree", CURE, first=1)
         check_rows(path, study.duplicated(), shown, "the study is listed twice", CURE, first=1)
         return pd.Series(table["abnormal"].astype(int).to_numpy(), study)
 
