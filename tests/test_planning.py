@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from xraybench import registry
 from xraybench.errors import UsageError
 from xraybench.planning import Request, make_plan
 from xraybench.runner import open_source
@@ -49,9 +50,10 @@ def test_recipe_seed_and_parameters_make_other_cells():
 
 def test_presets_settings_stand_behind_plain_names():
     (cell,) = [cell for cell in plan_of().cells if cell.label == "rise"]
-    assert cell.parameters["masks"] == 200
-    same = ids(plan_of(dataclasses.replace(REQUEST, explainers=("rise(masks=200)",))))
-    assert same["rise(masks=200)"] == ids(plan_of())["rise"]
+    masks = load_task("wrist").preset("quick").explainers["rise"]["masks"]
+    assert cell.parameters["masks"] == masks != registry.build("explainers", registry.Call("rise", {})).masks
+    spelt = f"rise(masks={masks})"
+    assert ids(plan_of(dataclasses.replace(REQUEST, explainers=(spelt,))))[spelt] == ids(plan_of())["rise"]
 
 
 def test_a_price_counts_shared_curves_once():

@@ -1,6 +1,7 @@
 """Comparing: how alike are the layers of two models, over the same images?
 
-Every matrix has its null beside it: the same layers, the second model's images permuted, so that nothing is shared.
+Every matrix has its null beside it: the same layers, the second model's images permuted. What is left in it is what few
+samples give by themselves, and what all images share at the same place (the film's edge, the bone in the middle).
 """
 
 from __future__ import annotations

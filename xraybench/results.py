@@ -3,6 +3,7 @@
     <run>/run.json                              RunRecord: task, preset, source, what makes rows comparable
     <run>/models/<model id>/model.json          ModelRecord: recipe, digests, test scores (weights lie beside it)
     stages/<stage id>/stage.json                StageRecord: beside the runs, with its weights; shared by them
+    <run>/comparisons/<first>-<second>/comparison.json   ComparisonRecord: layer similarity of two models
     <run>/cells/<cell id>/cell.json             CellRecord: written last; its presence is the commit mark
     <run>/cells/<cell id>/scores/<metric>.parquet   one row an image: image_id, patient_id, value
     <run>/cells/<cell id>/{maps.npy, gallery.npz, log.txt}
@@ -175,6 +176,35 @@ class CellRecord(Record):
     flags: dict[str, str] = Field(default_factory=dict)  # determinism, dtype, threads
     seconds: dict[str, float] = Field(default_factory=dict)  # by phase
     reproduce: str = ""  # the command that makes this row again
+
+
+class SimilarityRecord(Record):
+    """One measure over all pairs of layers: rows are the first model's; None where it was refused, refused says why.
+
+    null: the same layers, the second model's images permuted, so that they share nothing.
+    """
+
+    measure: str
+    values: list[list[float | None]]
+    null: list[list[float | None]]
+    refused: dict[str, int]  # reason -> pairs
+
+
+class ComparisonRecord(Record):
+    """How alike the layers of two trained models are, over the same validation images."""
+
+    schema_version: int = SCHEMA_VERSION
+    task: str
+    first: str
+    second: str
+    first_layers: list[str]
+    second_layers: list[str]
+    weights_digests: tuple[str, str]
+    images: int
+    grid: int  # positions a side that count as samples, where both layers have positions
+    similarities: list[SimilarityRecord]
+    versions: dict[str, str]
+    seconds: float
 
 
 R = TypeVar("R", bound=Record)

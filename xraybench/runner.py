@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from xraybench import registry
-from xraybench.cells import compute_cell, train_earlier, train_model
-from xraybench.cells.place import Place
+from xraybench.cells import compare_models, compute_cell, train_earlier, train_model
+from xraybench.cells.place import Pair, Place
 from xraybench.errors import DataError, RecordError, XraybenchError
 from xraybench.executors.local import LocalExecutor, gpu_count, worker_count
 from xraybench.lineage import ModelJob
 from xraybench.planning import CellJob, Plan, Request
 from xraybench.results import (
     CellRecord,
+    ComparisonRecord,
     ModelRecord,
     RunRecord,
     read_record,
@@ -187,13 +188,34 @@ def _withdraw(folder: Path, jobs: Sequence[CellJob]) -> None:
         (folder / "cells" / job.id / "cell.json").unlink(missing_ok=True)
 
 
+def compare(
+    plan: Plan, out: Path, engine: Engine, images: int, grid: int, command: str, narrator: Narrator
+) -> tuple[Path, ComparisonRecord]:
+    """The layer similarity of the plan's two models, trained unless they are; and the folder that holds its record."""
+    first, second = plan.models
+    folder = out / plan.name
+    _claim(folder, run_record(plan, command))
+    with _writing_to(out):
+        data = prepare_data(plan, out, engine.count, narrator).folder
+        place = Place(folder, data, plan.task, plan.n_explained, engine.device, command)
+        with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
+            untrained = _train(executor, place, plan.models, narrator)
+            if untrained:
+                raise XraybenchError("; ".join(untrained.values()), "what it says of the training must be mended first")
+            work = partial(compare_models, place)
+            ((_, result),) = executor.map(work, [Pair(first, second, images, grid)])
+    if isinstance(result, Exception):
+        raise result
+    return place.comparison_folder(first, second), result
+
+
 def _execute(
     plan: Plan, out: Path, folder: Path, jobs: Sequence[CellJob], engine: Engine, command: str, narrator: Narrator
 ) -> list[str]:
     data = prepare_data(plan, out, engine.count, narrator).folder
     with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
         place = Place(folder, data, plan.task, plan.n_explained, engine.device, command)
-        untrained = _train(executor, place, jobs, narrator)
+        untrained = _train(executor, place, list(dict.fromkeys(job.model for job in jobs)), narrator)
         ready = [job for job in jobs if job.model not in untrained]
         lost = [f"{job.model.label} {job.label}: its model did not train" for job in jobs if job.model in untrained]
         return list(untrained.values()) + lost + _compute(executor, place, ready, narrator)
@@ -260,10 +282,11 @@ def _train_earlier(
     return failed
 
 
-def _train(executor: LocalExecutor, place: Place, jobs: Sequence[CellJob], narrator: Narrator) -> dict[ModelJob, str]:
-    """Train the models that the cells need; returns those that did not train, with the reason."""
-    needed = list(dict.fromkeys(job.model for job in jobs))
-    missing = [model for model in needed if not (place.model_folder(model) / "model.json").exists()]
+def _train(
+    executor: LocalExecutor, place: Place, models: Sequence[ModelJob], narrator: Narrator
+) -> dict[ModelJob, str]:
+    """Train what is not there of the models; returns those that did not train, with the reason."""
+    missing = [model for model in models if not (place.model_folder(model) / "model.json").exists()]
     failed = _train_earlier(executor, place, missing, narrator)
     reasons = {model: next((failed[link.id] for link in model.links if link.id in failed), None) for model in missing}
     untrained = {model: f"training {model.label}: {reason}" for model, reason in reasons.items() if reason}

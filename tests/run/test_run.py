@@ -130,3 +130,31 @@ def test_one_radiograph_is_explained(finished, tmp_path):
     assert done.returncode == 0, done.stderr
     assert Image.open(png).size == (512, 512)
     assert "logit 0" in done.stdout
+
+
+def test_two_models_are_compared_layer_by_layer(task_file, copy):
+    text = task_file.read_text()
+    entry = text[text.index("[[models]]") :].replace('name = "small-cnn"', 'name = "other"', 1)
+    (copy / "two.toml").write_text(text + "\n" + entry.replace("learning_rate = 1e-3", "learning_rate = 2e-3"))
+    line = (
+        "compare",
+        "--task",
+        str(copy / "two.toml"),
+        "--models",
+        "small-cnn,other",
+        "--out",
+        str(copy),
+        "--grid",
+        "2",
+    )
+    done = xraybench(*line, "--workers", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert [one["measure"] for one in record["similarities"]] == ["cca", "svcca", "pwcca", "linear-cka", "debiased-cka"]
+    assert len(record["first_layers"]) == len(record["similarities"][3]["values"]) == 7
+    (folder,) = copy.glob("*/comparisons/*")
+    assert {path.name for path in folder.iterdir()} == {"comparison.json", "similarity.csv", "similarity.png"}
+    written = (folder / "comparison.json").stat().st_mtime_ns
+    assert xraybench(*line, "--workers", "1").returncode == 0
+    assert (folder / "comparison.json").stat().st_mtime_ns == written
+    assert xraybench("compare", "--task", str(copy / "two.toml"), "--models", "small-cnn").returncode == 2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xraybench.cells.place import Place
+from xraybench.cells.place import Pair, Place
 from xraybench.lineage import ModelJob
 from xraybench.planning import CellJob
-from xraybench.results import CellRecord, ModelRecord, StageRecord
+from xraybench.results import CellRecord, ComparisonRecord, ModelRecord, StageRecord
 
 Report = Callable[[str, int, int], None]  # what, done, total
 
@@ -31,3 +31,10 @@ def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
     from xraybench.cells import compute
 
     return compute.compute_cell(place, job, report)
+
+
+def compare_models(place: Place, pair: Pair, report: Report) -> ComparisonRecord:
+    """Compare the layers of two trained models."""
+    from xraybench.cells import compare
+
+    return compare.compare_models(place, pair, report)

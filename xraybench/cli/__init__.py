@@ -12,6 +12,7 @@ import click
 
 from xraybench import __version__
 from xraybench.cli._common import JSON, OUT, Commands, print_json
+from xraybench.cli.compare import compare
 from xraybench.cli.data import data
 from xraybench.cli.leaderboard import leaderboard
 from xraybench.cli.run import run
@@ -138,6 +139,7 @@ def explain(image: Path, run_folder: Path, model: str | None, explainer: str, ta
     click.echo(f"{made.path}: {made.model}, logit {made.target} = {made.logit:.3f}; {made.legend}")
 
 
+cli.add_command(compare)
 cli.add_command(data)
 cli.add_command(leaderboard)
 
