@@ -157,4 +157,4 @@ def test_two_models_are_compared_layer_by_layer(task_file, copy):
     written = (folder / "comparison.json").stat().st_mtime_ns
     assert xraybench(*line, "--workers", "1").returncode == 0
     assert (folder / "comparison.json").stat().st_mtime_ns == written
-    assert xraybench("compare", "--task", str(copy / "two.toml"), "--models", "small-cnn").returncode == 2
+    assert xraybench("compare", "--task", task, "--models", "small-cnn").returncode == 2
