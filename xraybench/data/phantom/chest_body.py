@@ -22,7 +22,7 @@ from xraybench.data.phantom.chest_textures import cloud, turned, vessels
 from xraybench.data.phantom.shapes import Array, along, chord, smooth_max, smooth_min
 from xraybench.data.phantom.view import View
 
-HEART_BOX = (-75.0, -150.0, 130.0, 60.0)  # left, bottom, right, top in mm: no heart without findings reaches out of it
+HEART_BOX = (-75.0, -165.0, 130.0, 60.0)  # left, bottom, right, top in mm: no heart without findings reaches out of it
 VESSELS_BOX = (-52.0, -330.0, 64.0, 126.0)
 AIRWAYS_BOX = (-48.0, -4.0, 56.0, 330.0)
 
@@ -101,7 +101,7 @@ def heart(build: Build, x: Array, y: Array, size: float) -> Array:
     main = ellipse(
         x, y, (20 + turn + 44 * (size - 1), -64 - 0.7 * low - 12 * (size - 1)), (78 * size, 44 * size), -0.62
     )
-    right = ellipse(x, y, (3 + turn, -46 - 0.6 * low), (36 * size, 56), 0.1)
+    right = ellipse(x, y, (-1 + turn, -58 - 0.6 * low), (37 * size, 70), 0.04)
     outflow = ellipse(x, y, (13 + 0.6 * turn, -8 - 0.3 * low), (32 * size**0.5, 42), 0.1)
     inside = smooth_max(smooth_max(main, right, 16.0), outflow, 18.0)
     return chord(inside, 44.0 * size, 47.0 * size)
@@ -111,7 +111,7 @@ def _great_vessels(build: Build, x: Array, y: Array) -> Array:
     """Thickness [H,W] of aorta, its arch and the upper caval vein."""
     turn = 0.5 * build.turn
     wide = 1 + 0.16 * max(0.0, (build.age - 40) / 40)
-    knob = chord(ellipse(x, y, (21 + turn, 47), (18 * wide, 19 * wide)), 16.0, 20.0)
+    knob = chord(ellipse(x, y, (24 + turn, 48), (18 * wide, 19 * wide)), 16.0, 20.0)
     descending = np.where(
         y < 47,
         chord(13.0 * wide - np.abs(x - np.float32(20 - 0.3 * turn) + (y - 47) * np.float32(0.06)), 13.0, 13.0),
