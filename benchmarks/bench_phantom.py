@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from xraybench.data.sources import phantom_anatomy, phantom_mura
+from xraybench.data.sources import phantom_anatomy, phantom_chexpert, phantom_mura, phantom_tb
 from xraybench.data.sources.phantom_wrist import open_source
 
 
@@ -17,8 +17,10 @@ def test_image(benchmark, size):
 
 
 @pytest.mark.parametrize("size", [64, 96, 224, 512])
-@pytest.mark.parametrize("family", [phantom_mura, phantom_anatomy], ids=["mura", "anatomy"])
-def test_image_of_a_limb_or_region(benchmark, family, size):
+@pytest.mark.parametrize(
+    "family", [phantom_mura, phantom_anatomy, phantom_tb, phantom_chexpert], ids=["mura", "anatomy", "tb", "chexpert"]
+)
+def test_image_of_another_family(benchmark, family, size):
     source = family.open_source(None, {"size": size, "train": 100, "validation": 0, "test": 0})
     rows = itertools.cycle(source.index().to_dict("records"))
     source.image(next(rows))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xraybench.data.phantom import chest_body
 from xraybench.data.phantom.chest import DIFFERENCE, Chest, Finding, boxes
-from xraybench.data.phantom.chest_body import body
+from xraybench.data.phantom.chest_body import body, heart
 from xraybench.data.phantom.chest_findings import GRADES, TB_FINDINGS
 from xraybench.data.phantom.chest_lookalikes import LOOK_ALIKES
 from xraybench.data.phantom.chest_maps import AERATED, COMPACT, SOFT
@@ -140,6 +141,24 @@ def test_heart_is_about_half_of_the_thorax_and_grows_with_its_size():
         widths.append(across / np.ptp(maps.x[maps.wall > 0]))
     assert 0.38 < widths[0] < 0.53
     assert widths[1] > 1.15 * widths[0]
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_parts_drawn_in_a_box_do_not_reach_out_of_it(portable):
+    view = View(100, 5.0, (0.0, -20.0))
+    x, y = view.body
+    parts = {
+        chest_body.HEART_BOX: lambda build: heart(build, x, y, build.heart),
+        chest_body.VESSELS_BOX: lambda build: chest_body._great_vessels(build, x, y),
+        chest_body.AIRWAYS_BOX: lambda build: chest_body._bronchi(x, y, -2 + 0.3 * build.turn),
+    }
+    for seed in range(30):
+        build = subject(seed, age=80, portable=portable).build()
+        for (left, bottom, right, top), part in parts.items():
+            outside = (x < left) | (x > right) | (y < bottom) | (y > top)
+            drawn = part(build)
+            assert drawn.any()
+            assert not drawn[outside].any()
 
 
 def test_line_integral_is_that_of_what_the_maps_hold():

@@ -13,7 +13,7 @@ from xraybench.data.phantom import render
 from xraybench.data.phantom.chest_body import body, lungs
 from xraybench.data.phantom.chest_findings import Draw
 from xraybench.data.phantom.chest_maps import Maps
-from xraybench.data.phantom.chest_render import Background, binned, radiograph
+from xraybench.data.phantom.chest_render import Background, Technique, binned, radiograph
 from xraybench.data.phantom.chest_subject import Subject
 from xraybench.data.phantom.chest_text import Caption
 from xraybench.data.phantom.marks import Field
@@ -106,8 +106,15 @@ class Chest:
 
     @cached_property
     def _background(self) -> Background:
-        technique = self.subject.technique(self.normal.build)
-        return Background.of(self.normal.line_integral(), self.normal.view.pitch, technique)
+        return Background.of(self.normal.line_integral(), self.normal.view.pitch, self._technique)
+
+    @cached_property
+    def _technique(self) -> Technique:
+        return self.subject.technique(self.normal.build)
+
+    @cached_property
+    def _noise(self) -> Array:
+        return self.subject.generator("noise").standard_normal((self.size, self.size), dtype=np.float32)
 
     def _radiograph(self, maps: Maps) -> Array:
         view, field = self.posed
@@ -115,9 +122,7 @@ class Chest:
         line = maps.line_integral() + field.shadow(field.inside(*film))
         if self.caption and not self.caption.burned:
             line += self.caption.shadow(*field.local(*film), maps.view.pitch)
-        noise = self.subject.generator("noise").standard_normal((self.size, self.size), dtype=np.float32)
-        technique = self.subject.technique(maps.build)
-        shown = radiograph(line, self._background, self.factor, view.pitch, technique, noise)
+        shown = radiograph(line, self._background, self.factor, view.pitch, self._technique, self._noise)
         shown = np.where(field.inside(*view.film) > 0, shown, np.float32(0))
         if self.caption and self.caption.burned:
             ink = self.caption.ink(*field.local(*film), maps.view.pitch)

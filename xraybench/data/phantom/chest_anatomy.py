@@ -14,8 +14,8 @@ from xraybench.data.phantom.shapes import Points
 
 # fmt: off
 CHEST_WALL: Points = (  # inner half-width of the rib cage by height
-    (-180, 146), (-150, 146), (-120, 145), (-80, 142), (-40, 137), (0, 129), (40, 116), (70, 101), (90, 86), (104, 69),
-    (114, 50), (120, 30), (124, 6),
+    (-180, 146), (-150, 146), (-120, 145), (-80, 142), (-40, 137), (0, 129), (40, 118), (70, 106), (90, 93), (104, 77),
+    (114, 58), (120, 36), (124, 8),
 )
 MEDIASTINUM: Points = ((-180, 12), (-60, 13), (10, 17), (50, 23), (85, 25), (122, 16))  # inner edge of the lungs
 DIAPHRAGM: Points = (  # height of the dome by distance from the midline
@@ -29,7 +29,7 @@ TORSO_DEPTH: Points = (  # half of the thickness along the beam, by height
     (-300, 118), (-180, 116), (-100, 110), (-20, 104), (50, 94), (90, 78), (115, 62), (150, 56), (230, 56),
 )
 RIBS: tuple[tuple[float, float, float, float], ...] = (  # height of the lateral turn, half-width there, rise, fall
-    (86, 74, 26, 20), (62, 103, 44, 36), (31, 119, 54, 44), (0, 130, 59, 50), (-30, 138, 61, 55), (-58, 143, 62, 58),
+    (86, 80, 26, 20), (62, 108, 44, 36), (31, 121, 54, 44), (0, 130, 59, 50), (-30, 138, 61, 55), (-58, 143, 62, 58),
     (-85, 146, 63, 60), (-111, 147, 63, 60), (-136, 147, 62, 58), (-160, 146, 60, 55),
 )
 # fmt: on

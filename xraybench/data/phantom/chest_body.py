@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from xraybench.data.phantom.chest_anatomy import (
@@ -20,6 +22,10 @@ from xraybench.data.phantom.chest_textures import cloud, turned, vessels
 from xraybench.data.phantom.shapes import Array, along, chord, smooth_max, smooth_min
 from xraybench.data.phantom.view import View
 
+HEART_BOX = (-75.0, -165.0, 130.0, 60.0)  # left, bottom, right, top in mm: no heart without findings reaches out of it
+VESSELS_BOX = (-52.0, -330.0, 64.0, 126.0)
+AIRWAYS_BOX = (-48.0, -4.0, 56.0, 330.0)
+
 
 def body(build: Build, view: View) -> Maps:
     """The thickness maps of a chest without findings, at the samples of a view in mm of the tables."""
@@ -29,22 +35,31 @@ def body(build: Build, view: View) -> Maps:
     wall = _wall(build, side, y)
     above = y - dome(build, side, left)
     medial = side - along(MEDIASTINUM, y)
-    heart = _heart(build, x, y)
-    lung = _lung(wall, medial, above)
-    solid = heart + _great_vessels(build, x, y)
-    lung = np.maximum(lung - solid, 0)
+    beating = np.zeros_like(x)
+    _within(view, beating, HEART_BOX, lambda x, y: heart(build, x, y, build.heart))
+    solid = beating.copy()
+    _within(view, solid, VESSELS_BOX, lambda x, y: _great_vessels(build, x, y))
+    lung = np.maximum(_lung(wall, medial, above) - solid, 0)
     soft = _trunk(build, x, y)
     soft = np.maximum(soft + np.float32(build.slant) * x * (soft > 0), 0)
     if build.bust:
         soft += _breasts(build, side, y)
     blank = np.zeros_like(soft)
     maps = Maps(
-        build, view, x, y, soft, lung, lung * np.float32(AERATED), blank, blank.copy(), wall, medial, above, heart
+        build, view, x, y, soft, lung, lung * np.float32(AERATED), blank, blank.copy(), wall, medial, above, beating
     )  # fmt: skip
     _vascular(maps)
     _airways(maps)
     skeleton(maps)
     return maps
+
+
+def _within(view: View, layer: Array, box: tuple[float, float, float, float], part: Callable[..., Array]) -> None:
+    """Add what `part` gives at coordinates x, y, in a box (left, bottom, right, top) alone; in place."""
+    left, bottom, right, top = box
+    window = view.window([(x, y) for x in (left, right) for y in (bottom, top)])
+    if window is not None:
+        layer[window] += part(*(axis[window] for axis in view.body))
 
 
 def _wall(build: Build, side: Array, y: Array) -> Array:
@@ -80,18 +95,13 @@ def _lung(wall: Array, medial: Array, above: Array) -> Array:
     return value
 
 
-def _heart(build: Build, x: Array, y: Array) -> Array:
-    """Thickness [H,W] of the heart in mm."""
-    return heart(build, x, y, build.heart)
-
-
 def heart(build: Build, x: Array, y: Array, size: float) -> Array:
     """Thickness [H,W] of a heart of `size` (1: half the thorax) that lies on the diaphragm."""
     turn, low = build.turn, build.breath
     main = ellipse(
         x, y, (20 + turn + 44 * (size - 1), -64 - 0.7 * low - 12 * (size - 1)), (78 * size, 44 * size), -0.62
     )
-    right = ellipse(x, y, (3 + turn, -46 - 0.6 * low), (36 * size, 56), 0.1)
+    right = ellipse(x, y, (-1 + turn, -58 - 0.6 * low), (37 * size, 70), 0.04)
     outflow = ellipse(x, y, (13 + 0.6 * turn, -8 - 0.3 * low), (32 * size**0.5, 42), 0.1)
     inside = smooth_max(smooth_max(main, right, 16.0), outflow, 18.0)
     return chord(inside, 44.0 * size, 47.0 * size)
@@ -101,7 +111,7 @@ def _great_vessels(build: Build, x: Array, y: Array) -> Array:
     """Thickness [H,W] of aorta, its arch and the upper caval vein."""
     turn = 0.5 * build.turn
     wide = 1 + 0.16 * max(0.0, (build.age - 40) / 40)
-    knob = chord(ellipse(x, y, (21 + turn, 47), (18 * wide, 19 * wide)), 16.0, 20.0)
+    knob = chord(ellipse(x, y, (24 + turn, 48), (18 * wide, 19 * wide)), 16.0, 20.0)
     descending = np.where(
         y < 47,
         chord(13.0 * wide - np.abs(x - np.float32(20 - 0.3 * turn) + (y - 47) * np.float32(0.06)), 13.0, 13.0),
@@ -170,17 +180,27 @@ def _vascular(maps: Maps) -> None:
 
 def _airways(maps: Maps) -> None:
     """Trachea, main bronchi and the stomach's gas: air where there was tissue, in place."""
-    build, x, y = maps.build, maps.x, maps.y
-    shift = np.float32(-2 + 0.3 * build.turn)
-    trachea = smooth_min(8.5 - np.abs(x - shift), y - 34, 8.0)
-    right = _tube(x, y, (float(shift), 40), (-32, 14), 6.5)
-    left = _tube(x, y, (float(shift), 40), (44, 10), 5.5)
-    tube = np.maximum(np.maximum(chord(trachea, 8.5, 8.5), chord(right, 6.5, 6.0)), chord(left, 5.5, 5.0))
-    maps.air += np.float32(0.8) * tube
+    build = maps.build
+    _within(maps.view, maps.air, AIRWAYS_BOX, lambda x, y: 0.8 * _bronchi(x, y, -2 + 0.3 * build.turn))
     if build.gas:
-        low = -152 - build.breath + 4 * build.jitter[38]
-        gas = ellipse(x, y, (62 + 12 * build.jitter[39], low), (32, 17 + 0.2 * build.gas), -0.2)
-        maps.air += chord(gas, 16.0, 0.5 * build.gas) * np.clip((-maps.above - 6) * np.float32(1 / 8), 0, 1)
+        x, y = 62 + 12 * build.jitter[39], -152 - build.breath + 4 * build.jitter[38]
+        bubble = np.zeros_like(maps.air)
+        _within(maps.view, bubble, (x - 40, y - 42, x + 40, y + 42), lambda a, b: _gas(a, b, (x, y), build.gas))
+        maps.air += bubble * np.clip((-maps.above - 6) * np.float32(1 / 8), 0, 1)
+
+
+def _bronchi(x: Array, y: Array, middle: float) -> Array:
+    """Thickness [H,W] of the air in trachea and main bronchi."""
+    trachea = smooth_min(8.5 - np.abs(x - np.float32(middle)), y - 34, 8.0)
+    right = _tube(x, y, (middle, 40), (-32, 14), 6.5)
+    left = _tube(x, y, (middle, 40), (44, 10), 5.5)
+    value: Array = np.maximum(np.maximum(chord(trachea, 8.5, 8.5), chord(right, 6.5, 6.0)), chord(left, 5.5, 5.0))
+    return value
+
+
+def _gas(x: Array, y: Array, at: tuple[float, float], depth: float) -> Array:
+    """Thickness [H,W] of the air in the stomach."""
+    return chord(ellipse(x, y, at, (32, 17 + 0.2 * depth), -0.2), 16.0, 0.5 * depth)
 
 
 def _tube(x: Array, y: Array, start: tuple[float, float], end: tuple[float, float], radius: float) -> Array:

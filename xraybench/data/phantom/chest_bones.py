@@ -79,8 +79,8 @@ def _rib_bone(
     slope = np.hypot(u * np.float32(1 / half), v * height) / radius
     breadth = np.where(back, np.float32(6.0), np.float32(7.0))
     inside = breadth - np.abs(radius - 1) / slope
-    bone = chord(inside, breadth, 1.25 * depth)
-    bone -= np.float32(0.8) * chord(inside - 1.3, breadth - 1.3, 1.25 * depth - 1.1)
+    bone = chord(inside, breadth, 1.35 * depth)
+    bone -= np.float32(0.84) * chord(inside - 1.3, breadth - 1.3, 1.35 * depth - 1.1)
     longer = 1 + np.float32(1.3) * np.clip(u, 0, 1) ** 10
     inner = np.where(back, np.float32(12), np.float32(COSTAL_END))
     value: Array = bone * longer * np.clip((side - inner) * np.float32(1 / 8), 0, 1)
@@ -125,7 +125,7 @@ def girdle(build: Build, left: bool) -> list[Bone]:
         Bone(name="clavicle", shape=clavicle, at=(aside, 64 + 2.5 * draws[0]), angle=-sign * radians(90) + lift,
              shaft=5.5, flatness=2.9, cortex=(2.4, 1.6), fill=(0.3, 0.4)),
         Bone(name="scapula", shape=blade, at=(sign * out, 14 + 4 * draws[2]), flatness=1.6, angle=sign * -0.05,
-             cortex=(0.9, 0.9), fill=(0.25, 0.25)),
+             cortex=(1.3, 1.3), fill=(0.25, 0.25)),
         Bone(name="humerus", shape=arm, at=at, angle=sign * (lean * 0.9), shaft=11.5, cortex=(3.5, 1.2),
              fill=(0.1, 0.25)),
     ]  # fmt: skip

@@ -69,7 +69,7 @@ def cavity(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
     """A ring of solid tissue around air, in a little haze."""
     radius = graded(rng, grade, ((22, 31), (17, 24), (12, 17)))
     wall = graded(rng, grade, ((6.0, 9.0), (4.2, 6.2), (2.6, 3.6)))
-    strength = graded(rng, grade, ((0.18, 0.3), (0.1, 0.18), (0.03, 0.07)))
+    strength = graded(rng, grade, ((0.2, 0.32), (0.12, 0.2), (0.05, 0.09)))
     mask, place = nothing(maps), spot(maps, *upper(rng))
     at = near(maps, place, 2.4 * radius)
     shape = radius * rng.uniform(0.85, 1.1), radius * rng.uniform(0.85, 1.1)
@@ -79,8 +79,9 @@ def cavity(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
         haze(maps, at, outer + 0.5 * radius, strength, 0.8 * radius)
         hole = chord(inner, radius - wall, 0.8 * (radius - wall))
         shell = chord(outer, radius, radius) - hole
-        air = maps.air[at.window] - shell * np.float32(1 - PARENCHYMA) + hole * np.float32(PARENCHYMA)
-        maps.air[at.window] = np.clip(air, 0, maps.lung[at.window])
+        air, lung = maps.air[at.window], maps.lung[at.window]
+        air -= np.minimum(shell * np.float32(1 - PARENCHYMA), np.minimum(air, lung))
+        air += np.minimum(hole * np.float32(PARENCHYMA), np.maximum(lung - air, 0))
         mask[at.window] = (outer > -2.5) & (maps.lung[at.window] > 15)
     return mask
 
@@ -88,7 +89,7 @@ def cavity(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
 def effusion(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
     """Fluid that fills the pleural space from below and climbs along the chest wall."""
     left = bool(rng.uniform() < 0.5)
-    height = graded(rng, grade, ((58, 105), (36, 54), (20, 30)))
+    height = graded(rng, grade, ((78, 120), (52, 74), (30, 44)))
     climb = rng.uniform(0.35, 0.5)
     side = maps.x > 0 if left else maps.x < 0
     corner = np.float32(-147 - maps.build.breath - 9 * left)
@@ -103,7 +104,7 @@ def nodules(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
     """Several small round opacities, in the upper part of one lung or strewn over both."""
     count = round(graded(rng, grade, ((12, 20), (9, 14), (5, 7))))
     radius = graded(rng, grade, ((6.2, 8.6), (5.2, 6.8), (4.4, 5.4)))
-    thick = graded(rng, grade, ((3.2, 4.0), (2.7, 3.3), (2.0, 2.6)))
+    thick = graded(rng, grade, ((3.6, 4.4), (3.0, 3.6), (2.2, 2.8)))
     both, left, middle = rng.uniform() < 0.4, rng.uniform() < 0.5, rng.uniform(0.45, 0.8)
     mask = nothing(maps)
     for _ in range(count):

@@ -87,8 +87,8 @@ class Subject:
         rng = self.generator("exposure")
         more, shift, stretch = np.exp(0.3 * rng.standard_normal()), rng.normal(0, 0.07), np.exp(0.07 * rng.normal())
         dose, scatter, blur, low, high, gamma, equalise = {
-            "A": (14_000, 0.20, 0.25, 0.26, 2.8, 1.0, 0.47),
-            "B": (9_000, 0.28, 0.40, 0.2, 2.95, 0.84, 0.45),
+            "A": (45_000, 0.20, 0.25, 0.26, 2.8, 1.0, 0.47),
+            "B": (26_000, 0.28, 0.40, 0.2, 2.95, 0.84, 0.45),
         }[self.site]
         girth = 0.016 * build.stout + 0.002 * build.bust + 0.16 * self.portable
         window = (low + shift + girth, low + shift + girth + (high - low) * float(stretch))

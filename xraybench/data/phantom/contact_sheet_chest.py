@@ -30,10 +30,10 @@ def _grey(image: Array) -> Array:
 
 def _tb_findings() -> Iterator[Tile]:
     """Every finding in every grade."""
-    for finding in TB_FINDINGS:
+    for number, finding in enumerate(TB_FINDINGS):
         for grade in GRADES:
             population = TbPopulation(seed=3, prevalence=1, grades={grade: 1}, findings={finding: 1})
-            chest = draw_tb(population, "test", 2).chest(SIZE)
+            chest = draw_tb(population, "test", 3 * number + GRADES.index(grade) + 10).chest(SIZE)
             yield f"{finding}: {grade}", _grey(chest.image())
             yield "its outline", outlined_by(chest.image(), chest.regions(), ("finding",))
 

@@ -48,7 +48,7 @@ def chord(inside: Array, rounding: Array | float, depth: Array | float) -> Array
 
     With the rounding equal to a tube's radius this is the chord of a cylinder, 2 sqrt(R^2 - x^2) for depth R.
     """
-    u = np.clip(inside / rounding, 0, 1)
+    u = np.minimum(np.maximum(inside / rounding, 0), 1)  # half the time of np.clip on few samples
     thickness: Array = 2 * depth * np.sqrt(u * (2 - u))
     return thickness
 
@@ -67,7 +67,7 @@ def along(knots: Points, position: Array) -> Array:
     """The tabulated curve at `position`; constant beyond its ends."""
     first, last = knots[0][0], knots[-1][0]
     index = (position - np.float32(first)) * np.float32((TABLE - 1) / (last - first))
-    value: Array = _curve(knots)[np.clip(index, 0, TABLE - 1).astype(np.int32)]
+    value: Array = _curve(knots)[np.minimum(np.maximum(index, 0), TABLE - 1).astype(np.int32)]
     return value
 
 

@@ -17,7 +17,7 @@ from xraybench.identity import seed_of
 FINDING_SHARES: Mapping[str, float] = MappingProxyType(
     {"infiltrate": 0.36, "cavity": 0.26, "effusion": 0.14, "nodules": 0.24}
 )
-GRADE_SHARES: Mapping[str, float] = MappingProxyType({"obvious": 0.4, "moderate": 0.35, "subtle": 0.25})
+GRADE_SHARES: Mapping[str, float] = MappingProxyType({"obvious": 0.42, "moderate": 0.36, "subtle": 0.22})
 TEXT_SHARE = 0.6  # radiographs with letters, where they do not depend on the label
 LOOK_ALIKE_SHARE = 0.65
 SITE_B = 0.6  # of the radiographs, where the site does not depend on the label

@@ -85,9 +85,11 @@ class PhantomChexpert:
         case = draw_chexpert(self.settings.seed, *case_of(NAME, "chexpert", row))
         return chest.regions() | {f"finding:{label}": mask for label, mask in masks(case, chest).items()}
 
-    def twin(self, row: Mapping[str, Any]) -> np.ndarray | None:
-        """The same radiograph without findings and devices; None where there are none."""
-        return self._chest(row).twin()
+    def twin(self, row: Mapping[str, Any]) -> np.ndarray:
+        """The same radiograph without findings and devices; where there are none, that is the radiograph itself."""
+        chest = self._chest(row)
+        twin = chest.twin()
+        return chest.image() if twin is None else twin
 
     def _chest(self, row: Mapping[str, Any]) -> Chest:
         return _drawn(self.settings, *case_of(NAME, "chexpert", row))
