@@ -25,8 +25,7 @@ SCAPULA: Points = (
 
 def skeleton(maps: Maps) -> None:
     """Add all bones to the maps in place."""
-    for number in range(len(RIBS)):
-        _add_ribs(maps, number)
+    _add_ribs(maps)
     _spine(maps)
     tissue = Tissue.empty(maps.view.size)
     for left in (False, True):
@@ -36,16 +35,12 @@ def skeleton(maps: Maps) -> None:
     maps.bone *= np.float32(maps.build.dense)
 
 
-def _add_ribs(maps: Maps, number: int) -> None:
-    """Add a pair of ribs: loops from the spine around the chest wall and down to the cartilage in front."""
-    _, half, rise, fall = RIBS[number]
-    heights = [rib_height(maps.build, number, left) for left in (False, True)]
-    low, high = min(heights) - fall - 14, max(heights) + rise + 14
-    window = maps.view.window([(a, b) for a in (-half - 8, half + 8) for b in (low, high)])
-    if window is not None:
-        x = maps.x[window]
-        up = maps.y[window] - np.where(x > 0, np.float32(heights[1]), np.float32(heights[0]))
-        maps.bone[window] += rib(np.abs(x), up, half, rise, fall, 3.0 if number else 4.0)
+def _add_ribs(maps: Maps) -> None:
+    """Add the ribs: loops from the spine around the chest wall and down to the cartilage in front. All in one go."""
+    parts = [part for number in range(len(RIBS)) if (part := _near_rib(maps, number))]
+    if parts:
+        at, *geometry = (np.concatenate(values) for values in zip(*parts, strict=True))
+        np.add.at(maps.bone.reshape(-1), at, _rib_bone(*geometry))
 
 
 def rib_height(build: Build, number: int, left: bool) -> float:
@@ -54,29 +49,40 @@ def rib_height(build: Build, number: int, left: bool) -> float:
     return RIBS[number][0] + 1.5 * float(build.jitter[2 * number + left]) - lift
 
 
-def rib(side: Array, up: Array, half: float, rise: float, fall: float, depth: float) -> Array:
-    """Compact bone [H,W] in mm of a rib that turns at `half` mm from the midline, at height 0.
+def _near_rib(maps: Maps, number: int) -> tuple[Array, ...] | None:
+    """The samples near a pair of ribs [N]: their flat index, and what `_rib_bone` asks of them.
 
-    The back of the rib climbs `rise` mm to the spine, nearly level at its inner end; the front falls by `fall`
-    mm, straight. Where the rib runs along the beam, near its turn, a ray passes more of it.
+    The back of a rib climbs to the spine, nearly level at its inner end; the front falls, straight.
     """
+    _, half, rise, fall = RIBS[number]
+    heights = [rib_height(maps.build, number, left) for left in (False, True)]
+    low, high = min(heights) - fall - 14, max(heights) + rise + 14
+    window = maps.view.window([(a, b) for a in (-half - 8, half + 8) for b in (low, high)])
+    if window is None:
+        return None
+    x = maps.x[window]
+    side, up = np.abs(x), maps.y[window] - np.where(x > 0, np.float32(heights[1]), np.float32(heights[0]))
     back = up > 0
     droop = np.maximum(half - side, 0) * np.float32(0.45 * fall / half) * ~back
     height = np.where(back, np.float32(1 / rise), np.float32(1 / (0.75 * fall)))
     u, v = side * np.float32(1 / half), (up + droop) * height
     radius = np.sqrt(u * u + v * v)
-    close = np.flatnonzero(np.abs(radius - 1) < 8 / min(rise, 0.75 * fall, half))
-    value = np.zeros_like(side)
-    s, h, a, b, r = (part.ravel()[close] for part in (side, height, u, v, radius))
-    value.ravel()[close] = _rib_bone(s, back.ravel()[close], h, a, b, r, half, depth)
-    return value
+    rows, columns = np.nonzero(np.abs(radius - 1) < 8 / min(rise, 0.75 * fall, half))
+    at = (rows + window[0].start) * maps.view.size + columns + window[1].start
+    across, depth = (np.full(len(at), value, np.float32) for value in (1 / half, 3.0 if number else 4.0))
+    near = (part[rows, columns] for part in (side, back, height, u, v, radius))
+    return at, *near, across, depth
 
 
 def _rib_bone(
-    side: Array, back: np.ndarray, height: Array, u: Array, v: Array, radius: Array, half: float, depth: float
+    side: Array, back: np.ndarray, height: Array, u: Array, v: Array, radius: Array, across: Array, depth: Array
 ) -> Array:
-    """Compact bone [N] near the rib's line, from the ellipse's coordinates u, v."""
-    slope = np.hypot(u * np.float32(1 / half), v * height) / radius
+    """Compact bone [N] in mm near the ribs' lines, from the coordinates u, v of each rib's ellipse.
+
+    across, height: 1 / half-axes in mm; depth: half the rib's thickness. Where a rib runs along the beam, near its
+    turn, a ray passes more of it.
+    """
+    slope = np.hypot(u * across, v * height) / radius
     breadth = np.where(back, np.float32(6.0), np.float32(7.0))
     inside = breadth - np.abs(radius - 1) / slope
     bone = chord(inside, breadth, 1.35 * depth)
