@@ -136,17 +136,8 @@ def test_two_models_are_compared_layer_by_layer(task_file, copy):
     text = task_file.read_text()
     entry = text[text.index("[[models]]") :].replace('name = "small-cnn"', 'name = "other"', 1)
     (copy / "two.toml").write_text(text + "\n" + entry.replace("learning_rate = 1e-3", "learning_rate = 2e-3"))
-    line = (
-        "compare",
-        "--task",
-        str(copy / "two.toml"),
-        "--models",
-        "small-cnn,other",
-        "--out",
-        str(copy),
-        "--grid",
-        "2",
-    )
+    task = str(copy / "two.toml")
+    line = ("compare", "--task", task, "--models", "small-cnn,other", "--out", str(copy), "--grid", "2")
     done = xraybench(*line, "--workers", "1", "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
