@@ -84,9 +84,14 @@ class Chest:
 
     def _pixels(self, mask: np.ndarray) -> np.ndarray:
         """A mask at the maps' samples as one of pixels: at least half of a pixel's samples; within the field."""
-        shown = self.posed[1].inside(*self.posed[0].film) > 0
-        value: np.ndarray = (binned(mask.astype(np.float32), self.factor) >= 0.5) & shown
+        value: np.ndarray = (binned(mask.astype(np.float32), self.factor) >= 0.5) & self._shown
         return value
+
+    @cached_property
+    def _shown(self) -> np.ndarray:
+        """The pixels within the collimated field, bool [size,size]."""
+        shown: np.ndarray = self.posed[1].inside(*self.posed[0].film) > 0
+        return shown
 
     def image(self) -> Array:
         """The radiograph, float32 [size,size] of k/255."""
@@ -123,7 +128,7 @@ class Chest:
         if self.caption and not self.caption.burned:
             line += self.caption.shadow(*field.local(*film), maps.view.pitch)
         shown = radiograph(line, self._background, self.factor, view.pitch, self._technique, self._noise)
-        shown = np.where(field.inside(*view.film) > 0, shown, np.float32(0))
+        shown = np.where(self._shown, shown, np.float32(0))
         if self.caption and self.caption.burned:
             ink = self.caption.ink(*field.local(*film), maps.view.pitch)
             shown = render.quantised(np.maximum(shown, binned(ink, self.factor)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -35,12 +36,18 @@ def wire(maps: Maps, points: Sequence[Point], radius: float, dense: float, hollo
 
 
 def curve(points: Sequence[Point]) -> np.ndarray:
-    """A smooth path [N,2] through points."""
-    from scipy.interpolate import PchipInterpolator
-
-    at = np.arange(len(points))
-    path: np.ndarray = PchipInterpolator(at, np.array(points, float))(np.linspace(0, len(points) - 1, 14))
+    """A smooth path [14,2] through points."""
+    path: np.ndarray = _weights(len(points)) @ np.array(points, float)
     return path
+
+
+@cache
+def _weights(count: int) -> np.ndarray:
+    """The cubic spline through `count` points, as the weights [14,count] of the points in 14 places along it."""
+    from scipy.interpolate import CubicSpline
+
+    weights: np.ndarray = CubicSpline(np.arange(count), np.eye(count))(np.linspace(0, count - 1, 14))
+    return weights
 
 
 def pacemaker(maps: Maps, rng: np.random.Generator) -> np.ndarray:
