@@ -25,7 +25,7 @@ def test_every_shipped_task_reads(name):
         ('kind = "binary"', 'kind = "ternary"', "kind"),
         ("epochs = 12", "epochs = 0", "epochs"),
         ('architecture = "small-cnn"', 'architecture = "smal-cnn"', "did you mean 'small-cnn'"),
-        ('sources = ["phantom-wrist"]', 'sources = ["phantom-wirst"]', "did you mean 'phantom-wrist'"),
+        ('sources = ["phantom-wrist"', 'sources = ["phantom-wirst"', "did you mean 'phantom-wrist'"),
         ("rise = ", "rice = ", "did you mean 'rise'"),
         ('presets = ["quick"]', 'presets = ["quik"]', "quik"),
         ("version = 1", "version = ", "is not TOML"),
