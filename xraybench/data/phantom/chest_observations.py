@@ -18,8 +18,8 @@ from xraybench.data.phantom.shapes import chord, segments, smooth_min
 
 def wide_mediastinum(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
     """A mediastinum wider than it should be, above the heart."""
-    half = graded(rng, grade, ((50, 62), (43, 50), (38, 43)))
-    shift, middle, high = rng.normal(3, 4), rng.uniform(30, 44), rng.uniform(62, 76)
+    half = graded(rng, grade, ((46, 56), (39, 45), (34, 38)))
+    shift, middle, high = rng.normal(3, 6), rng.uniform(30, 44), rng.uniform(62, 76)
     inside = ellipse(maps.x, maps.y, (shift, middle), (half, high))
     maps.displace(chord(inside, 20.0, 48.0))
     return (inside > 1) & (maps.y > -8) & (maps.wall > 0)
@@ -27,7 +27,7 @@ def wide_mediastinum(maps: Maps, rng: np.random.Generator, grade: str) -> np.nda
 
 def big_heart(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
     """A heart of more than half the thorax; outlined whole."""
-    size = maps.build.heart * graded(rng, grade, ((1.34, 1.5), (1.22, 1.33), (1.15, 1.2)))
+    size = maps.build.heart * graded(rng, grade, ((1.26, 1.42), (1.14, 1.24), (1.06, 1.12)))
     large = heart(maps.build, maps.x, maps.y, size)
     maps.displace(np.maximum(large - maps.heart, 0))
     return (large > 12) & (maps.above > -14)
@@ -49,15 +49,16 @@ def lesion(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
 
 
 def edema(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
-    """Haze on both sides about the hila, and short septal lines at the chest wall."""
-    strength = graded(rng, grade, ((0.5, 0.65), (0.32, 0.44), (0.2, 0.27)))
-    reach, low = rng.uniform(58, 80), rng.uniform(-30, -5)
-    away = np.hypot(np.abs(maps.x) - 42, (maps.y - np.float32(low)) * np.float32(0.75)) * np.float32(1 / reach)
-    share = np.exp(-away * away)
-    clumps = cloud(maps.view.pitch, maps.x + 31, maps.y)
-    septa = np.sin(maps.y * np.float32(0.42) + clumps * np.float32(1.5)) ** 8
+    """Haze on both sides about the hila, seldom even, and short septal lines at the chest wall."""
+    strength = graded(rng, grade, ((0.36, 0.5), (0.2, 0.3), (0.1, 0.15)))
+    reach, aside, low = rng.uniform(38, 80), np.float32(rng.uniform(30, 75)), np.float32(rng.uniform(-55, 25))
+    uneven, phase, shift = rng.uniform(-0.5, 0.5), np.float32(rng.uniform(0, 6)), np.float32(rng.uniform(0, 300))
+    away = np.hypot(np.abs(maps.x) - aside, (maps.y - low) * np.float32(0.75)) * np.float32(1 / reach)
+    share = np.exp(-away * away) * (1 + np.float32(uneven) * np.sign(maps.x))
+    clumps = cloud(maps.view.pitch, maps.x + shift, maps.y)
+    septa = np.sin(maps.y * np.float32(0.42) + phase + clumps * np.float32(1.5)) ** 8
     lines = septa * ramp(18 - np.abs(maps.wall - 10), 8) * ramp(-40 - maps.y, 30)
-    filled = np.float32(strength) * (share * (1 + np.float32(0.2) * clumps) + np.float32(0.3) * lines)
+    filled = np.float32(strength) * (share * (1 + np.float32(0.35) * clumps) + np.float32(0.3) * lines)
     maps.air -= np.clip(filled, 0, 0.9) * np.minimum(maps.air, maps.lung)
     mask: np.ndarray = (share > 0.45) & (maps.lung > 15) & (maps.above > 0)
     return mask
