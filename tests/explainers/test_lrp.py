@@ -187,13 +187,11 @@ def test_an_mlp_in_matrix_form(composite, hidden, first, build, images, targets)
         activations.append(torch.tanh(linear(activations[-1])))
     logits = linears[-1](activations[-1])
     expected = torch.zeros_like(logits).scatter(1, targets[:, None], logits.gather(1, targets[:, None]))
-    largest = 0.0
     for i, (inputs, linear) in reversed(list(enumerate(zip(activations, linears, strict=True)))):
         expected = (hidden if i else first)(inputs, linear.weight, expected)
-        largest = max(largest, float(expected.detach().abs().max()))
     found = relevance(prepared(model, "canonised"), composite, images, targets, batch_size=3)
-    # huge shares of both signs cancel on the way: what is left is exact to the rounding of the largest of them
-    torch.testing.assert_close(found.flatten(1), expected.detach(), rtol=1e-5, atol=1e-12 * max(largest, 1.0))
+    error = (found.flatten(1) - expected.detach()).norm() / expected.detach().norm()
+    assert float(error) < 1e-7  # of the whole map: pixels on which huge shares of both signs cancel keep fewer digits
 
 
 def test_the_flat_rule_is_refused_where_all_pixels_would_get_the_same(build, images, targets, context_of):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +112,12 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         assert not isinstance(built, Explainer)
         made = _keep(folder, *_drawn(desk, built))
     evidence = _evidence(desk, model, again, made)
+    scoring = Scoring(desk, job, evidence, again, weights, made.digest)
     done = dict(kept[1].scores) if kept else {}
     for number, metric in enumerate(job.metrics):
         report(f"{job.model.label} {job.label}", number, len(job.metrics))
         if not _is_done(done.get(metric.info.label), metric, made.digest, folder):
-            done[metric.info.label] = _score(Scoring(desk, job, evidence, again, weights, made.digest), metric)
+            done[metric.info.label] = _score(scoring, metric)
     report(f"{job.model.label} {job.label}", len(job.metrics), len(job.metrics))
     if not kept:
         write_gallery(desk, made.maps, folder, done)
@@ -221,6 +222,7 @@ class Scoring:
     again: ExplainAgain | None
     weights: str
     maps_digest: str
+    subsets: dict[int, Evidence] = field(default_factory=dict)  # by number of images: what metrics of one share
 
     @property
     def folder(self) -> Path:
@@ -240,8 +242,12 @@ class Scoring:
         return ModelArtefacts(folder, self.evidence.model, self.weights, images)
 
     def of(self, rows: Tensor) -> Evidence:
-        """The evidence of these rows."""
-        return self.evidence if len(rows) == len(self.evidence.maps) else _subset(self.evidence, rows, self.again)
+        """The evidence of these rows: the first patients', so that their number says which."""
+        if len(rows) == len(self.evidence.maps):
+            return self.evidence
+        if len(rows) not in self.subsets:
+            self.subsets[len(rows)] = _subset(self.evidence, rows, self.again)
+        return self.subsets[len(rows)]
 
 
 def _score(scoring: Scoring, job: MetricJob) -> ScoreInfo:

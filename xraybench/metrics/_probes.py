@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from xraybench.metrics._draws import generator
 from xraybench.metrics._imputers import IMPUTERS
@@ -14,21 +15,30 @@ from xraybench.spec import Evidence
 
 def subsets(evidence: Evidence, design: Subsets, share: float) -> Tensor:
     """Bool [B,draws,H,W]: the replaced pixels of each draw."""
-    key = ("subsets", design.draws, design.patch, share)
+    height, width = evidence.maps.shape[1:]
+    side = _side(evidence, design)
+    grid = _patches(evidence, design, share)
+    return grid.repeat_interleave(side, 2).repeat_interleave(side, 3)[:, :, :height, :width]
+
+
+def _side(evidence: Evidence, design: Subsets) -> int:
+    return max(1, round(design.patch * min(evidence.maps.shape[1:])))
+
+
+def _patches(evidence: Evidence, design: Subsets, share: float) -> Tensor:
+    """Bool [B,draws,rows,columns]: the chosen patches, the last ones standing over the edge; drawn once."""
+    key = ("patches", design.draws, design.patch, share)
     return evidence.once(key, lambda: torch.stack([_drawn(evidence, design, share, int(s)) for s in evidence.seeds]))
 
 
 def _drawn(evidence: Evidence, design: Subsets, share: float, seed: int) -> Tensor:
-    height, width = evidence.maps.shape[1:]
-    side = max(1, round(design.patch * min(height, width)))
-    rows, columns = -(-height // side), -(-width // side)
+    side = _side(evidence, design)
+    rows, columns = (-(-length // side) for length in evidence.maps.shape[1:])
     count = min(max(1, round(share * rows * columns)), rows * columns - 1)
     draw = generator("subsets", seed, design.draws, design.patch, share)
     order = torch.rand(design.draws, rows * columns, generator=draw).argsort(1)
     chosen = torch.zeros(design.draws, rows * columns, dtype=torch.bool).scatter_(1, order[:, :count], True)
-    grid = chosen.view(design.draws, rows, columns)
-    patches = grid.repeat_interleave(side, 1).repeat_interleave(side, 2)[:, :height, :width]
-    return patches.to(evidence.maps.device)
+    return chosen.view(design.draws, rows, columns).to(evidence.maps.device)
 
 
 def drops(evidence: Evidence, design: Subsets, share: float) -> Tensor:
@@ -45,7 +55,11 @@ def drops(evidence: Evidence, design: Subsets, share: float) -> Tensor:
 
 def sums(evidence: Evidence, design: Subsets, share: float) -> Tensor:
     """Float64 [B,draws]: the map's sum over each subset."""
-    return torch.einsum("bhw,bdhw->bd", evidence.maps.double(), subsets(evidence, design, share).double())
+    side = _side(evidence, design)
+    over = [(-length) % side for length in evidence.maps.shape[1:]]
+    whole = functional.pad(evidence.maps.double(), (0, over[1], 0, over[0]))
+    patches = functional.avg_pool2d(whole[:, None], side)[:, 0] * side**2
+    return torch.einsum("bij,bdij->bd", patches, _patches(evidence, design, share).double())
 
 
 def correlation(one: Tensor, other: Tensor) -> Tensor:
