@@ -22,7 +22,13 @@ from xraybench.tasks import ModelEntry, Stage, load_task
 
 DOCUMENT = Path(__file__).parents[2] / "docs/report-labelling.md"
 WRIST = load_task("wrist")
-SETTING = Setting(WRIST, "phantom-wrist", "", WRIST.preset("quick"), NO_STARTS)
+
+
+def setting(data: str) -> Setting:
+    """The wrist task on data prepared in a folder of that name."""
+    return Setting(WRIST, "phantom-wrist", data, WRIST.preset("quick"), NO_STARTS)
+
+
 STAGE = Stage(epochs=1, batch_size=16, learning_rate=1e-3)
 
 
@@ -60,7 +66,7 @@ def test_training_rows_are_chosen_by_how_they_got_their_label(folder, tmp_path):
 
 def trained(folder, run, stage):
     entry = ModelEntry(name="m", architecture="small-cnn", presets=["quick"], stages=[stage])
-    return train_model(place_of(folder, run), model_job(SETTING, entry, 0), lambda *_: None)
+    return train_model(place_of(folder, run), model_job(setting(folder.name), entry, 0), lambda *_: None)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -119,5 +125,5 @@ def test_the_documents_entries_are_two_models_that_differ_in_that_alone():
     with_them, without = (ModelEntry.model_validate(entry) for entry in tomllib.loads(block)["models"])
     assert with_them.stages[0].inferred_labels
     assert without.stages == [with_them.stages[0].model_copy(update={"inferred_labels": False})]
-    jobs = [model_job(SETTING, entry.model_copy(update={"name": "m"}), 0) for entry in (with_them, without)]
+    jobs = [model_job(setting(""), entry.model_copy(update={"name": "m"}), 0) for entry in (with_them, without)]
     assert jobs[0].id != jobs[1].id
