@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from xraybench.leaderboard.board import Board
+
 WIDTH = 120  # characters a line, where a board goes into a file or a pipe
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 OUT = click.option(
@@ -44,24 +46,32 @@ def console() -> Console:
     return terminal if terminal.is_terminal else Console(width=WIDTH)
 
 
-def show_board(folder: Path, as_json: bool, build: bool = False) -> None:
-    """Print a run's board, and build its pages beside its records where asked."""
+def show_built_board(folder: Path, as_json: bool, changed: bool) -> None:
+    """Print a run's board and where its page is; both are built anew where records changed, or there are none yet."""
     from xraybench.leaderboard.board import Board
-    from xraybench.leaderboard.formats import to_json
-    from xraybench.leaderboard.records import load_run
-    from xraybench.leaderboard.show import show
-    from xraybench.leaderboard.tables import build_board
 
-    if build:
+    page, written = folder / "board" / "index.html", folder / "board" / "board.json"
+    if changed or not page.exists() or not written.exists():
         from xraybench.leaderboard.pages import build_pages
 
-        page, written, *_ = build_pages([folder], folder / "board")
-        board = Board.model_validate_json(written.read_text(encoding="utf-8"))
-    else:
-        board = build_board(load_run(folder))
+        build_pages([folder], folder / "board")
+    _print_board(Board.model_validate_json(written.read_text(encoding="utf-8")), as_json)
+    click.echo(f"page: {page}", err=as_json)
+
+
+def show_board(folder: Path, as_json: bool) -> None:
+    """Print a run's board, made from its records."""
+    from xraybench.leaderboard.records import load_run
+    from xraybench.leaderboard.tables import build_board
+
+    _print_board(build_board(load_run(folder)), as_json)
+
+
+def _print_board(board: Board, as_json: bool) -> None:
+    from xraybench.leaderboard.formats import to_json
+    from xraybench.leaderboard.show import show
+
     if as_json:
         click.echo(to_json(board))
     else:
         show(board, console())
-    if build:
-        click.echo(f"page: {page}", err=as_json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from xraybench.cli._common import JSON, OUT, print_json, show_board
+from xraybench.cli._common import JSON, OUT, print_json, show_built_board
 from xraybench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def run(device: str, workers: int | None, rerun: str, dry_run: bool, out: Path, 
     with narrator() as voice:
         outcome = execute(plan, out, Engine(device, workers), rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
         voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept, in {outcome.seconds:.0f} s")
-    show_board(outcome.folder, as_json, build=True)
+    show_built_board(outcome.folder, as_json, changed=outcome.computed > 0)
     for failure in outcome.failures:
         click.echo(f"failed: {failure}", err=True)
     return FINISHED_WITH_FAILURES if outcome.failures else 0
