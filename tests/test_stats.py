@@ -303,3 +303,11 @@ def test_stability_is_the_mean_tau_of_the_resamples():
 def test_the_same_generator_gives_the_same_board():
     values = scores()
     assert compare(values, seed=3).rows == compare(values, seed=3).rows
+
+
+def test_many_rows_can_still_be_told_apart():
+    """Holm over all pairs of 36 rows asks for p below 0.05 / 630: the flips must be fine enough for that."""
+    noise = np.random.default_rng(0).normal(size=(36, 1, 60)) * 0.01
+    values = np.arange(36)[:, None, None] + noise
+    adjusted = stats.holm_matrix(stats.pair_tests(values, np.arange(60), np.random.default_rng(1)))
+    assert adjusted[np.triu_indices(36, k=1)].max() < stats.ALPHA

@@ -24,7 +24,7 @@ Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 RESAMPLES = 2000
-SIGN_FLIPS = 9999  # Holm over all pairs of 24 rows needs p below 0.05 / 276
+SIGN_FLIPS = 9999  # at least; Holm over P pairs needs p below 0.05 / P, so 40 flips a pair where that is more
 MIN_PATIENTS = 30  # under so many there is no interval, hence no rank
 MIN_SEEDS = 5  # with so many model seeds they are resampled too; with fewer all is said "given these weights"
 MAX_UNDEFINED = 0.1  # a row undefined on more of the images that other rows define is not ranked
@@ -207,7 +207,7 @@ def rank_intervals(oriented: Floats) -> tuple[Integers, Floats]:
     return np.stack([low, high], axis=1).astype(np.int64), best.mean(axis=0)
 
 
-def pair_tests(values: Floats, index: Integers, rng: np.random.Generator, flips: int = SIGN_FLIPS) -> Floats:
+def pair_tests(values: Floats, index: Integers, rng: np.random.Generator, flips: int | None = None) -> Floats:
     """Two-sided p [K, K] that two rows of values [K, S, N] have the same mean, paired over patients.
 
     Sign flipping: under the null the sum of a patient's paired differences is as likely to have either sign (Nichols &
@@ -218,6 +218,7 @@ def pair_tests(values: Floats, index: Integers, rng: np.random.Generator, flips:
     first, second = np.triu_indices(len(values), k=1)
     differences = _patient_sums(np.nan_to_num(image_values[first] - image_values[second]), index)
     observed = np.abs(differences.sum(axis=1))
+    flips = flips or max(SIGN_FLIPS, 40 * len(first) - 1)
     signs = rng.choice(np.array([-1.0, 1.0]), size=(flips, differences.shape[1]))
     tolerance = 10.0**-DIGITS * np.abs(differences).sum(axis=1)
     extreme = np.abs(_product(signs, differences.T)) >= observed - tolerance
