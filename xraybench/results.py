@@ -1,6 +1,7 @@
 """Records: what a run leaves on disk, and the only way it is read and written.
 
     <run>/run.json                              RunRecord: task, preset, source, what makes rows comparable
+    <run>/data.json                             DataRecord: how much of what was read, and what was left out
     <run>/models/<model id>/model.json          ModelRecord: recipe, digests, test scores (weights lie beside it)
     stages/<stage id>/stage.json                StageRecord: beside the runs, with its weights; shared by them
     <run>/comparisons/<first>-<second>/comparison.json   ComparisonRecord: layer similarity of two models
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as PydanticError
 
-from xraybench.errors import RecordError
+from xraybench.errors import RecordError, XraybenchError
 from xraybench.spec import Role
 
 if TYPE_CHECKING:
@@ -83,6 +84,40 @@ class RunRecord(Record):
     reference_values: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's, by model and score
     command: str
     definition: dict[str, Any] = Field(default_factory=dict)  # the task file, whole
+
+
+class SplitCount(Record):
+    """How many images and patients a split has, and of its images how many have each label."""
+
+    images: int
+    patients: int
+    positives: dict[str, int]
+
+
+class LeftOut(Record):
+    """An image that does not decode: its id, its path in the data set, and why."""
+
+    image_id: str
+    path: str
+    reason: str
+
+
+class SourceRecord(Record):
+    """What a run read of one source. unpaired: images of no case with both views; notes: what happened, how often."""
+
+    source: str
+    task: str
+    splits: dict[str, SplitCount]
+    left_out: list[LeftOut] = Field(default_factory=list)
+    unpaired: int = 0
+    notes: dict[str, int] = Field(default_factory=dict)
+
+
+class DataRecord(Record):
+    """The data of a run: the target's source first, then those of earlier training stages."""
+
+    schema_version: int = SCHEMA_VERSION
+    sources: list[SourceRecord]
 
 
 class StageRecord(Record):
@@ -222,6 +257,18 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """A full or read-only disk ends the command with a clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise XraybenchError(
+            f"{error.filename or folder}: cannot be written: {error.strerror or error}",
+            "make room there, then give the same command again: finished cells are kept",
+        ) from error
 
 
 def write_record(path: Path, record: Record) -> None:

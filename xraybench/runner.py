@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from xraybench import registry
 from xraybench.cells import compare_models, compute_cell, train_earlier, train_model
@@ -17,6 +16,7 @@ from xraybench.errors import DataError, RecordError, XraybenchError
 from xraybench.executors.local import LocalExecutor, gpu_count, worker_count
 from xraybench.lineage import ModelJob
 from xraybench.planning import CellJob, Plan, Request
+from xraybench.preparation import data_record, prepare_data
 from xraybench.results import (
     CellRecord,
     ComparisonRecord,
@@ -25,16 +25,13 @@ from xraybench.results import (
     read_record,
     scores_path,
     write_record,
+    writing_to,
 )
 from xraybench.spec import Source
 from xraybench.tasks import Task
 
-if TYPE_CHECKING:
-    from xraybench.data.prepared import Prepared
-
 Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
 Rerun = Literal["missing", "failed", "all"]
-SHOWN = 3  # files that a line names
 
 
 class Narrator(Protocol):
@@ -155,22 +152,10 @@ def execute(plan: Plan, out: Path, engine: Engine, rerun: Rerun, command: str, n
     if jobs:
         if rerun == "all":
             _withdraw(folder, jobs)
-        with _writing_to(out):
+        with writing_to(out):
             failures = _execute(plan, out, folder, jobs, engine, command, narrator)
     kept = len(plan.cells) - len(jobs)
     return Outcome(folder, len(jobs), kept, tuple(failures), time.perf_counter() - start)
-
-
-@contextmanager
-def _writing_to(out: Path) -> Iterator[None]:
-    """A full or read-only disk ends the command with a clear error."""
-    try:
-        yield
-    except OSError as error:
-        raise XraybenchError(
-            f"{error.filename or out}: cannot be written: {error.strerror or error}",
-            "make room there, then give the same command again: finished cells are kept",
-        ) from error
 
 
 def _claim(folder: Path, record: RunRecord) -> None:
@@ -195,8 +180,8 @@ def compare(
     first, second = plan.models
     folder = out / plan.name
     _claim(folder, run_record(plan, command))
-    with _writing_to(out):
-        data = prepare_data(plan, out, engine.count, narrator).folder
+    with writing_to(out):
+        data = _ready(plan, out, folder, engine, narrator)
         place = Place(folder, data, plan.task, plan.n_explained, engine.device, command)
         with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
             untrained = _train(executor, place, plan.models, narrator)
@@ -209,55 +194,23 @@ def compare(
     return place.comparison_folder(first, second), result
 
 
+def _ready(plan: Plan, out: Path, folder: Path, engine: Engine, narrator: Narrator) -> Path:
+    """The folder of the run's data, prepared unless they are there; what was read and left out goes on record."""
+    reads = prepare_data(plan, out, engine.count, narrator)
+    write_record(folder / "data.json", data_record(reads))
+    return reads[0].prepared.folder
+
+
 def _execute(
     plan: Plan, out: Path, folder: Path, jobs: Sequence[CellJob], engine: Engine, command: str, narrator: Narrator
 ) -> list[str]:
-    data = prepare_data(plan, out, engine.count, narrator).folder
+    data = _ready(plan, out, folder, engine, narrator)
     with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
         place = Place(folder, data, plan.task, plan.n_explained, engine.device, command)
         untrained = _train(executor, place, list(dict.fromkeys(job.model for job in jobs)), narrator)
         ready = [job for job in jobs if job.model not in untrained]
         lost = [f"{job.model.label} {job.label}: its model did not train" for job in jobs if job.model in untrained]
         return list(untrained.values()) + lost + _compute(executor, place, ready, narrator)
-
-
-def prepare_data(plan: Plan, out: Path, workers: int, narrator: Narrator) -> Prepared:
-    """The plan's data under `out`; what earlier stages train on is prepared beside it, and held against it."""
-    from xraybench.data.splits import check_earlier
-
-    data = _prepared(plan, plan.data_digest, plan.task, plan.source, out, workers, narrator)
-    for data_digest, earlier in plan.earlier.items():
-        other = _prepared(plan, data_digest, earlier.task, earlier.source, out, workers, narrator)
-        if earlier.source.name == plan.source.name:
-            check_earlier(other.index, data.index, f"the earlier stage on {earlier.task.name}")
-    return data
-
-
-def _prepared(
-    plan: Plan, data_digest: str, task: Task, source: Source, out: Path, workers: int, narrator: Narrator
-) -> Prepared:
-    """One source's data, prepared unless they are there; says what was left out, and what happened."""
-    from xraybench.data.prepare import Recipe, prepare
-
-    what = f"{'computing phantoms' if source.phantom else 'reading images'} ({source.name})"
-    preset, folder = plan.preset, out / "data" / data_digest
-    recipe = Recipe(preset.image_size, task.labels, task.explained.images, preset.explained, task.steps_of(preset))
-    with _writing_to(out):
-        made = prepare(source, folder, recipe, workers, partial(narrator.progress, what))
-    _say_what_happened(made, folder, narrator)
-    return made
-
-
-def _say_what_happened(made: Prepared, folder: Path, narrator: Narrator) -> None:
-    statistics = made.statistics
-    if statistics.quarantine:
-        named = ", ".join(entry.path or entry.image_id for entry in statistics.quarantine[:SHOWN])
-        more = f" and {len(statistics.quarantine) - SHOWN} more" if len(statistics.quarantine) > SHOWN else ""
-        narrator.say(f"left out, as they do not decode: {named}{more} (reasons: {folder / 'prepared.json'})")
-    if statistics.unpaired:
-        narrator.say(f"left out, as they are of no case with both views: {statistics.unpaired} images")
-    for note, count in statistics.notes.items():
-        narrator.say(f"{note}: {count} images")
 
 
 def _train_earlier(

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from xraybench import registry
-from xraybench.data.overlap import CONTAINED, check_together, shared_patients
+from xraybench.data.overlap import CONTAINED, check_earlier, shared_patients
 from xraybench.errors import DataError
 
 
@@ -57,10 +57,12 @@ def test_what_cannot_be_matched_counts_as_shared(part):
     assert shared_patients((part, train), ("tbx11k", test)) == ["y", "z"]
 
 
-@pytest.mark.parametrize("one", CONTAINED)
-def test_both_in_a_run_are_refused(one):
-    assert {one.part, one.whole} <= set(registry.SOURCES)
-    with pytest.raises(DataError, match=f"{one.whole}.*{one.part}"):
-        check_together([one.part, "mnist", one.whole])
-    check_together([one.part, "mnist"])
-    check_together([one.whole])
+def test_an_earlier_stage_that_knows_test_patients_is_refused():
+    target, earlier = index(["a", "b"], ["test", "test"]), index(["b", "c"], ["train", "train"])
+    with pytest.raises(DataError, match=r"the stage on s learns from 's', of which 1 patients .* test set of 's'.*'b'"):
+        check_earlier(("s", earlier), ("s", target), "the stage on s")
+    check_earlier(("s", earlier.assign(split="test")), ("s", target), "the stage on s")
+
+
+def test_containments_name_known_sources():
+    assert {name for one in CONTAINED for name in (one.part, one.whole)} <= set(registry.SOURCES)

@@ -300,7 +300,7 @@ def test_two_views_become_one_image_and_one_row(tmp_path):
 
 
 def test_the_run_says_what_was_left_out(monkeypatch, tmp_path):
-    from xraybench import runner
+    from xraybench import preparation
     from xraybench.planning import Request, make_plan
     from xraybench.tasks import load_task
 
@@ -321,7 +321,8 @@ def test_the_run_says_what_was_left_out(monkeypatch, tmp_path):
     source = Sick(broken=frozenset({3}))
     plan = make_plan(task, source, Request(explainers=("gradient",), metrics=("srg",)))
     plan = dataclasses.replace(plan, task=task.model_copy(update={"labels": ["sick"]}))
-    made = runner.prepare_data(plan, tmp_path, 1, Voice())
+    (read,) = preparation.prepare_data(plan, tmp_path, 1, Voice())
+    made = read.prepared
     assert isinstance(made, Prepared)
     assert made.folder == tmp_path / "data" / plan.data_digest
     (line,) = Voice.lines

@@ -11,6 +11,7 @@ from tests.leaderboard.conftest import CEILINGS, CONTROLS, METRICS, QUALITY, Rec
 from xraybench.leaderboard.pages import build_pages, page_of, render, slug
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
+from xraybench.results import DataRecord, LeftOut, SourceRecord, SplitCount, write_record
 
 VOID_TAGS = {"meta", "img", "br", "input", "link", "line", "path", "circle"}
 NAMES = (*QUALITY, *CONTROLS, *CEILINGS)
@@ -200,6 +201,27 @@ def test_text_of_records_is_escaped(tmp_path):
     assert "<b>m</b>" not in html
     assert "&lt;b&gt;m&lt;/b&gt;" in html
     assert slug("<i>run</i>") == "i-run-i"
+
+
+def test_the_page_says_what_was_read_and_what_was_left_out(tmp_path):
+    run = write_run(tmp_path / "run", Recipe())
+    assert "<h2>Data</h2>" not in render([load_run(run)])["index.html"], "runs of old kept no such record"
+    count = SplitCount(images=4321, patients=1234, positives={"fracture": 77})
+    broken = LeftOut(image_id="i7", path="a/i7.png", reason="does not decode: truncated")
+    source = SourceRecord(source="grazpedwri", task="wrist", splits={"train": count}, left_out=[broken], unpaired=3)
+    earlier = SourceRecord(source="mura", task="mura", splits={"test": count}, notes={"no lungs found": 2})
+    write_record(run / "data.json", DataRecord(sources=[source, earlier]))
+    text = Page(render([load_run(run)])["index.html"]).text
+    for said in (
+        "4,321",
+        "1,234",
+        "fracture\xa077",
+        "1 images left out",
+        "does not decode: truncated",
+        "3 images left",
+    ):
+        assert said in text
+    assert "mura: no lungs found: 2 images" in text
 
 
 def test_a_run_in_which_nothing_succeeded_still_has_a_page(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from tests.run.conftest import ARGUMENTS, command, run_folder, scores_of, xraybench
 from xraybench.data.prepared import Prepared
 from xraybench.planning import Request, make_plan
-from xraybench.results import CellRecord, ModelRecord, iterate_records
+from xraybench.results import CellRecord, DataRecord, ModelRecord, iterate_records, read_record
 from xraybench.runner import open_source
 from xraybench.tasks import load_task
 
@@ -33,6 +33,17 @@ def test_a_run_leaves_records_of_methods_controls_and_the_ceiling(finished):
     (model,) = [record for _, record in iterate_records(run_folder(finished) / "models", "model.json", ModelRecord)]
     assert cells["gradient"].weights_digest == model.weights_digest
     assert (run_folder(finished) / "board" / "index.html").exists()
+
+
+def test_a_run_puts_on_record_what_it_read(finished):
+    (source,) = read_record(run_folder(finished) / "data.json", DataRecord).sources
+    assert {split: count.images for split, count in source.splits.items()} == {
+        "train": 40,
+        "validation": 20,
+        "test": 40,
+    }
+    assert all(0 < count.positives["fracture"] < count.images for count in source.splits.values())
+    assert source.left_out == []
 
 
 def test_the_oracle_wins_localisation_and_random_gets_what_chance_gives(finished):

@@ -13,8 +13,9 @@ from xraybench.cells.place import Place
 from xraybench.errors import DataError, UsageError
 from xraybench.models.densenet import build_tiny
 from xraybench.planning import Request, make_plan
+from xraybench.preparation import prepare_data
 from xraybench.results import ModelRecord, StageRecord, iterate_records
-from xraybench.runner import open_source, prepare_data
+from xraybench.runner import open_source
 from xraybench.spec import Source
 from xraybench.starting import open_starts
 from xraybench.tasks import load_task
@@ -111,7 +112,7 @@ def test_heads_are_replaced_and_features_carried_over(out):
 def test_the_same_model_trained_elsewhere_has_the_same_weights(out, transfer, tmp_path):
     plan = plan_of(transfer, models=("from-both",))
     (job,) = plan.models
-    data = prepare_data(plan, tmp_path, 1, Silent()).folder
+    data = prepare_data(plan, tmp_path, 1, Silent())[0].prepared.folder
     place = Place(tmp_path / plan.name, data, plan.task, plan.n_explained, "cpu", "")
     before = torch.are_deterministic_algorithms_enabled()
     try:
@@ -173,7 +174,7 @@ def test_an_earlier_stage_that_trains_on_test_patients_is_refused(transfer, tmp_
     plan = plan_of(transfer, models=("from-random",))
     ((data_digest, earlier),) = plan.earlier.items()
     swapped = replace(plan, earlier={data_digest: replace(earlier, source=Swapped(earlier.source))})
-    with pytest.raises(DataError, match="the earlier stage on legends trains on 40 patients of the test set"):
+    with pytest.raises(DataError, match=r"the earlier stage on legends learns from .* of which 40 patients"):
         prepare_data(swapped, tmp_path, 1, Silent())
     elsewhere = replace(earlier, source=replace(Swapped(earlier.source), name="another"))
     prepare_data(replace(plan, earlier={data_digest: elsewhere}), tmp_path, 1, Silent())

@@ -73,14 +73,15 @@ def prepare_(out: Path, workers: int | None, as_json: bool, **options: Any) -> N
     from xraybench.executors.local import worker_count
     from xraybench.narration import narrator
     from xraybench.planning import Request, make_plan
-    from xraybench.runner import open_source, prepare_data
+    from xraybench.preparation import prepare_data
+    from xraybench.runner import open_source
     from xraybench.tasks import load_task
 
     task = load_task(options.pop("task"))
     request = Request(**options)
     plan = make_plan(task, open_source(task, request), request)
     with narrator() as voice:
-        made = prepare_data(plan, out, workers or worker_count("cpu"), voice)
+        made = prepare_data(plan, out, workers or worker_count("cpu"), voice)[0].prepared
     report = made.report()
     if as_json:
         print_json(report)

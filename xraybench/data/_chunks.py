@@ -167,7 +167,9 @@ def _loaded(site: Site, number: int, row: Row, wanted: Wanted) -> View | Quarant
     try:
         image = site.source.image(row)
     except DataError as error:
-        return Quarantined(number, str(row["image_id"]), str(row["path"]), error.message)
+        path = str(row["path"])
+        reason = error.message.partition(f"{path}: ")[2] or error.message  # the folder is this machine's alone
+        return Quarantined(number, str(row["image_id"]), path, reason)
     lungs = any(isinstance(step, steps.LungRoi) for step in site.steps)
     keep = {"finding"} if wanted == "finding" else set()
     keep |= {"lung"} if lungs else set()

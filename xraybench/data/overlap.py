@@ -1,8 +1,7 @@
-"""Data sets that contain one another: what may not stand in one run, and whom training and test would share."""
+"""Data sets that contain one another, and whom an earlier training stage and the target's test set would share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -32,15 +31,15 @@ CONTAINED = (
 )
 
 
-def check_together(sources: Iterable[str]) -> None:
-    """DataError where one of the sources, by name, contains another of them."""
-    names = set(sources)
-    for one in CONTAINED:
-        if {one.part, one.whole} <= names:
-            raise DataError(
-                f"{one.whole!r} and {one.part!r} share images, and stand in one run",
-                "use one of the two: images to test on must not have been trained on",
-            )
+def check_earlier(earlier: tuple[str, pd.DataFrame], target: tuple[str, pd.DataFrame], what: str) -> None:
+    """DataError where an earlier stage, named by `what`, learns from a patient of the target's test set."""
+    shared = shared_patients(earlier, target)
+    if shared:
+        raise DataError(
+            f"{what} learns from {earlier[0]!r}, of which {len(shared)} patients are, or may be, of the test set of "
+            f"{target[0]!r} ({shared[0]!r}, ...)",
+            "cut both splits alike, or take these patients out of the earlier stage's data",
+        )
 
 
 def shared_patients(earlier: tuple[str, pd.DataFrame], target: tuple[str, pd.DataFrame]) -> list[str]:

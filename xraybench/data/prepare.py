@@ -174,7 +174,8 @@ def _refuse_many(folder: Path, quarantine: Sequence[Quarantined], total: int) ->
     with replacing(path) as temporary:
         pd.DataFrame(quarantine).to_csv(temporary, index=False)
     raise DataError(
-        f"{len(quarantine)} of {total} images do not decode, over {TOLERATED:.0%}: the first is {quarantine[0].reason}",
+        f"{len(quarantine)} of {total} images do not decode, over {TOLERATED:.0%}; the first, {quarantine[0].path}: "
+        f"{quarantine[0].reason}",
         f"{path} lists them; obtain them again, or take them out of the data set, and give the same command again",
     )
 

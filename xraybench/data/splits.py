@@ -74,18 +74,6 @@ def _check_inferred(index: pd.DataFrame) -> None:
         )
 
 
-def check_earlier(earlier: pd.DataFrame, target: pd.DataFrame, what: str) -> None:
-    """DataError where an earlier stage learns from a patient of the target's test set; both are of one source."""
-    learnt = earlier.loc[earlier["split"] != "test", "patient_id"]
-    tested = target.loc[target["split"] == "test", "patient_id"]
-    shared = sorted(set(learnt.astype(str)) & set(tested.astype(str)))
-    if shared:
-        raise DataError(
-            f"{what} trains on {len(shared)} patients of the test set ({shared[0]!r}, ...)",
-            "cut both splits alike, or take these patients out of the earlier stage's data",
-        )
-
-
 def split_digest(index: pd.DataFrame) -> str:
     """Digest of which image stands in which split."""
     return digest(sorted(zip(index["image_id"].astype(str), index["split"].astype(str), strict=True)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from xraybench.results import Interval, MetricInfo, Record
+from xraybench.results import Interval, MetricInfo, Record, SourceRecord
 from xraybench.spec import Role
 
 
@@ -127,6 +127,7 @@ class Board(Record):
     redistributable: bool
     explained: str
     notes: list[str]
+    data: list[SourceRecord]  # what the run read: the target's source first, then those of earlier training stages
     versions: dict[str, str]
     command: str
 

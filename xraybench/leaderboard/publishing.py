@@ -46,7 +46,11 @@ def publish(run_folder: Path, leaderboards: Path) -> Path:
 
 def _records_of(run: RunData) -> list[Path]:
     """The files of a run that are published."""
-    paths = [run.folder / "run.json", *sorted(run.folder.glob("models/*/model.json"))]
+    paths = [
+        run.folder / "run.json",
+        *sorted(run.folder.glob("data.json")),
+        *sorted(run.folder.glob("models/*/model.json")),
+    ]
     for cell in run.cells:
         paths.append(cell.folder / "cell.json")
         paths += [scores_path(cell.folder, label) for label in cell.scores]

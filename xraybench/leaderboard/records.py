@@ -10,6 +10,7 @@ from pathlib import Path
 from xraybench.errors import DataError
 from xraybench.results import (
     CellRecord,
+    DataRecord,
     ImageScores,
     ModelRecord,
     RunRecord,
@@ -37,6 +38,7 @@ class RunData:
 
     folder: Path
     run: RunRecord
+    data: DataRecord | None  # None: the run is of a version that kept no such record
     models: tuple[ModelRecord, ...]
     cells: tuple[CellData, ...]
 
@@ -52,7 +54,9 @@ def load_run(folder: Path) -> RunData:
         (_load_cell(path, record) for path, record in iterate_records(folder / "cells", "cell.json", CellRecord)),
         key=lambda cell: (cell.record.model, cell.record.explainer, cell.record.seed),
     )
-    return RunData(folder, run, tuple(models), tuple(cells))
+    data = folder / "data.json"
+    read = read_record(data, DataRecord) if data.exists() else None
+    return RunData(folder, run, read, tuple(models), tuple(cells))
 
 
 def _load_cell(folder: Path, record: CellRecord) -> CellData:

@@ -44,6 +44,7 @@ def build_board(run: RunData, summary_metrics: Sequence[str] = SUMMARY_METRICS) 
             | {"redistributable", "explained", "notes", "command"}
         ),
         run=record.name,
+        data=run.data.sources if run.data else [],
         models=_models(run),
         rows=[row for model in panels for row in _rows(model, metrics, summary_metrics, model.model in void)],
         metrics=metrics,
