@@ -268,7 +268,7 @@ class About:
     """What a person must know of a data set before using it.
 
     obtain: where to ask for it. official: counts as its publisher states them, by what is counted: "images",
-    "patients", "studies", "train images" (the split as the publisher names it), "fracture=1" (a label's value).
+    "patients", "studies", "train + validation images" (splits as ours are named), "fracture=1" (a label's value).
     """
 
     title: str

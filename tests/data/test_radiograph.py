@@ -153,6 +153,25 @@ def test_a_decompression_bomb_is_refused_before_it_goes_off(tmp_path, side):
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_is_read_as_pillow_reads_it_and_damage_is_told(tmp_path, mode):
+    rng = np.random.default_rng(0)
+    blocks = np.kron(rng.integers(0, 256, (12, 15, len(mode)), np.uint8), np.ones((8, 8, 1), np.uint8))
+    path = tmp_path / "x.jpg"
+    Image.fromarray(blocks.squeeze()).save(path, quality=90)
+    with Image.open(path) as picture:
+        expected = np.asarray(picture.convert("L"), np.float32) / 255
+    np.testing.assert_allclose(read_radiograph(path), expected, atol=1e-6)
+
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    zeros, cut = whole[:middle] + bytes(20) + whole[middle + 20 :], whole[:middle] + b"\xff\xd9"
+    for damaged in (whole[:middle], cut, zeros):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"x\.jpg: does not decode: .*JPEG"):
+            read_radiograph(path)
+
+
 @pytest.mark.parametrize("kind", ["png", "jpg", "tif"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.98])
 def test_a_truncated_file_is_named(tmp_path, kind, share):

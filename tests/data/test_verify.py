@@ -91,6 +91,7 @@ def test_official_counts_stand_beside_ours(chests):
     index = chests.index()
     assert listed_count(index, "train images") == 3
     assert listed_count(index, "train patients") == 2
+    assert listed_count(index, "train + test images") == (index["split"].isin(["train", "test"])).sum()
     assert listed_count(index, "valid images") is None
     assert listed_count(index, "gender=F") is None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from xraybench.data._header import Header, refuse_bomb
@@ -13,6 +14,7 @@ from xraybench.errors import DataError
 
 FORMATS = ("PNG", "JPEG", "TIFF")
 COLOURS = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
+JPEG_MODES = {"L": "GRAY", "RGB": "RGB"}  # others are rare, and decoded by Pillow
 SIXTEEN = {"I;16", "I;16L", "I;16B", "I;16N"}
 BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF tags
 
@@ -24,10 +26,19 @@ def read(path: Path) -> np.ndarray:
         frames = getattr(picture, "n_frames", 1)
         if frames != 1:
             raise DataError(f"has {frames} frames", "export one frame a file")
+        if picture.format == "JPEG" and picture.mode in JPEG_MODES:
+            return _strict_jpeg(path, JPEG_MODES[picture.mode])
         picture.load()
         if picture.mode in COLOURS:
             return np.asarray(picture.convert("RGB").convert("L"), np.float32) / np.float32(255)
         return _deep(picture)
+
+
+def _strict_jpeg(path: Path, colours: str) -> np.ndarray:
+    """A JPEG without damage: what libjpeg only warns of, as Pillow leaves it, raises here."""
+    pixels = simplejpeg.decode_jpeg(path.read_bytes(), colorspace=colours, strict=True)
+    grey = pixels[..., 0] if colours == "GRAY" else Image.fromarray(pixels).convert("L")
+    return np.asarray(grey, np.float32) / np.float32(255)
 
 
 def read_header(path: Path) -> Header:

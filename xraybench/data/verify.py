@@ -217,7 +217,10 @@ def _counts(table: pd.DataFrame) -> Counts:
 
 
 def listed_count(listed: pd.DataFrame, what: str) -> int | None:
-    """Our count of what `About.official` counts: "images", "train images", "fracture=1"; None where we cannot tell."""
+    """Our count of what `About.official` counts: "images", "train images", "fracture=1", "train + validation images".
+
+    None where we cannot tell.
+    """
     counts = _counts(listed)
     if what in ("images", "patients", "studies"):
         return int(getattr(counts, what))
@@ -225,7 +228,7 @@ def listed_count(listed: pd.DataFrame, what: str) -> int | None:
     if equals:
         return int((listed[column].astype(str).isin({value, f"{value}.0"})).sum()) if column in listed else None
     split, _, kind = what.rpartition(" ")
-    part = listed[listed["split"] == split]
+    part = listed[listed["split"].isin(split.split(" + "))]
     return None if part.empty or kind not in ("images", "patients", "studies") else int(getattr(_counts(part), kind))
 
 

@@ -53,7 +53,7 @@ class Mura(FolderSource):
         citation="Rajpurkar et al., MURA: Large Dataset for Abnormality Detection in Musculoskeletal Radiographs, "
         "MIDL (2018)",
         obtain="Stanford AIMI, stanfordaimi.azurewebsites.net (search for MURA); pass the folder MURA-v1.1",
-        official={"images": 40005, "studies": 14656, "train_val images": 36808, "test images": 3197},
+        official={"images": 40005, "studies": 14656, "train + validation images": 36808, "test images": 3197},
     )
 
     def tables(self) -> list[Path]:

@@ -58,7 +58,7 @@ class NihCxr14(FolderSource):
         licence="no restrictions on use; name the NIH Clinical Center as provider, and cite",
         citation="Wang et al., ChestX-ray8: Hospital-scale Chest X-ray Database and Benchmarks, CVPR (2017)",
         obtain="NIH Clinical Center, nihcc.app.box.com/v/ChestXray-NIHCC",
-        official={"images": 112120, "patients": 30805, "train_val images": 86524, "test images": 25596},
+        official={"images": 112120, "patients": 30805, "train + validation images": 86524, "test images": 25596},
     )
 
     def tables(self) -> list[Path]:
