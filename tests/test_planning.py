@@ -71,6 +71,22 @@ def test_unknown_models_and_presets_are_named():
         plan_of(dataclasses.replace(REQUEST, preset="quik"))
 
 
+def test_further_metrics_of_a_preset_are_columns_of_groups_and_make_no_other_board():
+    task = load_task("wrist")
+    more = task.presets["quick"].model_copy(update={"more_metrics": ["energy-on(region=frame)", "srg(steps=3)"]})
+    none = more.model_copy(update={"more_metrics": []})
+    plans = [
+        make_plan(task.model_copy(update={"presets": {"quick": preset}}), open_source(task, Request()), request)
+        for request in (Request(), Request(metrics=("fast",)), Request(metrics=("srg",)))
+        for preset in (more, none)
+    ]
+    assert len({plan.comparability_key for plan in plans}) == 1
+    labels = [[job.info.label for job in plan.cells[0].metrics] for plan in plans]
+    assert labels[0] == [*labels[1], "energy-on(region=frame)", "srg(steps=3)"]
+    assert labels[2] == [*labels[3], "energy-on(region=frame)", "srg(steps=3)"]
+    assert labels[4] == labels[5] == ["srg"]
+
+
 def test_a_key_at_its_default_is_the_same_recipe():
     (entry, *others) = load_task("wrist").models
     written = entry.stages[0].model_copy(update={"noise": 0.0})

@@ -95,7 +95,7 @@ def make_plan(task: Task, source: Source, request: Request, starts: Starts = NO_
     n_explained = min(preset.explained, request.limit or preset.explained)
     data_digest = data_digest_of(task, source, preset)
     key = comparability_key(task, request.preset, data_digest, n_explained, starts.weights.get(str(request.weights)))
-    metrics = tuple(metric_job(preset, call) for call in expand("metrics", request.metrics))
+    metrics = tuple(metric_job(preset, call) for call in expand("metrics", request.metrics, preset.more_metrics))
     setting = Setting(task, source.name, data_digest, preset, starts)
     models = tuple(model_job(setting, entry, seed) for entry in chosen_models(task, request) for seed in request.seeds)
     calls = [("explainers", call) for call in expand("explainers", request.explainers)]
@@ -125,25 +125,33 @@ def comparability_key(task: Task, preset: str, data_digest: str, n_explained: in
             "data": data_digest,
             "explained": n_explained,
             "recipes": [asdict_of(entry) for entry in task.models_of(preset)],
-            "preset": asdict_of(task.preset(preset)),
+            "preset": without_columns(task.preset(preset)),
             "libraries": {library: version(library).split(".")[0] for library in LIBRARIES},
         }
     )
 
 
-def expand(kind: str, asked: Sequence[str]) -> list[Call]:
-    """The calls behind names, "all" and "fast", without repeats, in the registry's order for groups."""
+def without_columns(preset: Preset) -> dict[str, Any]:
+    """A preset as plain data but for its further metrics: a column more makes no other board."""
+    return {name: value for name, value in asdict_of(preset).items() if name != "more_metrics"}
+
+
+def expand(kind: str, asked: Sequence[str], more: Sequence[str] = ()) -> list[Call]:
+    """The calls behind names, "all" and "fast", without repeats, in the registry's order for groups.
+
+    more: calls with parameters that groups mean beside every name.
+    """
     calls: dict[str, Call] = {}
     for text in asked:
-        for call in _group(kind, text) if text in GROUPS else [registry.parse_call(text)]:
+        for call in _group(kind, text, more) if text in GROUPS else [registry.parse_call(text)]:
             registry.find(kind, call.name)
             calls[str(call)] = call
     return list(calls.values())
 
 
-def _group(kind: str, group: str) -> list[Call]:
+def _group(kind: str, group: str, more: Sequence[str]) -> list[Call]:
     """`all` of a kind, or what is `fast`: explainers under 10 image-forwards, metrics that do not explain again."""
-    calls = _all(kind)
+    calls = [*_all(kind), *map(registry.parse_call, more)]
     if group == "all":
         return calls
     built = [registry.build(kind, call) for call in calls]

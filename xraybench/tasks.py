@@ -136,6 +136,7 @@ class Preset(_Preprocessed):
     sources: dict[str, Parameters] = Field(default_factory=dict)  # settings by source
     explainers: dict[str, Parameters] = Field(default_factory=dict)
     metrics: dict[str, Parameters] = Field(default_factory=dict)
+    more_metrics: list[str] = Field(default_factory=list)  # calls that "all" and "fast" mean here beside every name
 
 
 class Task(_Preprocessed):
