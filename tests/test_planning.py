@@ -87,6 +87,20 @@ def test_further_metrics_of_a_preset_are_columns_of_groups_and_make_no_other_boa
     assert labels[4] == labels[5] == ["srg"]
 
 
+@pytest.mark.parametrize("name", ["mura", "tb", "chexpert", "anatomy", "mnist"])
+def test_the_group_paper_is_what_the_task_names(name):
+    task, request = load_task(name), Request(explainers=("paper",), metrics=("paper",))
+    plan = make_plan(task, open_source(task, request), request)
+    methods = {cell.label for cell in plan.cells if cell.kind == "explainers"}
+    assert methods == set(task.paper.explainers)
+    assert [job.info.label for job in plan.cells[0].metrics] == task.paper.metrics
+
+
+def test_a_task_without_a_papers_explainers_says_so():
+    with pytest.raises(UsageError, match="'wrist' names no explainers of a paper"):
+        plan_of(Request(explainers=("paper",)))
+
+
 def test_a_key_at_its_default_is_the_same_recipe():
     (entry, *others) = load_task("wrist").models
     written = entry.stages[0].model_copy(update={"noise": 0.0})

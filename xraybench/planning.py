@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from xraybench import registry
-from xraybench.errors import PluginError
+from xraybench.errors import PluginError, UsageError
 from xraybench.identity import digest
 from xraybench.lineage import NO_STARTS, Earlier, ModelJob, Setting, Starts, asdict_of, data_digest_of, model_job
 from xraybench.registry import Call
@@ -19,8 +19,9 @@ from xraybench.results import MetricInfo
 from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
 from xraybench.tasks import ModelEntry, Preset, Task
 
-GROUPS = ("all", "fast")
+GROUPS = ("all", "fast", "paper")
 FAST, SIDE = 10, 64  # an explainer under so many image-forwards is fast; the side at which that is asked
+Kind = Literal["explainers", "metrics"]
 LIBRARIES = ("captum", "zennit", "quantus")  # their major versions are part of what makes rows comparable
 
 
@@ -95,10 +96,10 @@ def make_plan(task: Task, source: Source, request: Request, starts: Starts = NO_
     n_explained = min(preset.explained, request.limit or preset.explained)
     data_digest = data_digest_of(task, source, preset)
     key = comparability_key(task, request.preset, data_digest, n_explained, starts.weights.get(str(request.weights)))
-    metrics = tuple(metric_job(preset, call) for call in expand("metrics", request.metrics, preset.more_metrics))
+    metrics = tuple(metric_job(preset, call) for call in expand("metrics", request.metrics, task, preset))
     setting = Setting(task, source.name, data_digest, preset, starts)
     models = tuple(model_job(setting, entry, seed) for entry in chosen_models(task, request) for seed in request.seeds)
-    calls = [("explainers", call) for call in expand("explainers", request.explainers)]
+    calls = [("explainers", call) for call in expand("explainers", request.explainers, task, preset)]
     calls += [("references", Call(name, {})) for name in registry.REFERENCES]
     cells = tuple(
         _cell_job(kind, call, task, source, preset, key, model, metrics, n_explained)
@@ -136,27 +137,35 @@ def without_columns(preset: Preset) -> dict[str, Any]:
     return {name: value for name, value in asdict_of(preset).items() if name != "more_metrics"}
 
 
-def expand(kind: str, asked: Sequence[str], more: Sequence[str] = ()) -> list[Call]:
-    """The calls behind names, "all" and "fast", without repeats, in the registry's order for groups.
-
-    more: calls with parameters that groups mean beside every name.
-    """
+def expand(kind: Kind, asked: Sequence[str], task: Task, preset: Preset) -> list[Call]:
+    """The calls behind names, "all", "fast" and "paper", without repeats, in the registry's order for groups."""
     calls: dict[str, Call] = {}
     for text in asked:
-        for call in _group(kind, text, more) if text in GROUPS else [registry.parse_call(text)]:
+        for call in _group(kind, text, task, preset) if text in GROUPS else [registry.parse_call(text)]:
             registry.find(kind, call.name)
             calls[str(call)] = call
     return list(calls.values())
 
 
-def _group(kind: str, group: str, more: Sequence[str]) -> list[Call]:
-    """`all` of a kind, or what is `fast`: explainers under 10 image-forwards, metrics that do not explain again."""
-    calls = [*_all(kind), *map(registry.parse_call, more)]
+def _group(kind: Kind, group: str, task: Task, preset: Preset) -> list[Call]:
+    """`all` of a kind; of these what is `fast`: explainers under 10 image-forwards, metrics that do not explain again;
+    or what the task's `paper` used.
+    """
+    if group == "paper":
+        return _paper(kind, task)
+    calls = _all(kind) + [registry.parse_call(text) for text in preset.more_metrics if kind == "metrics"]
     if group == "all":
         return calls
     built = [registry.build(kind, call) for call in calls]
     fast = [one.cost(SIDE) < FAST if kind == "explainers" else not isinstance(one, ReExplaining) for one in built]
     return [call for call, yes in zip(calls, fast, strict=True) if yes]
+
+
+def _paper(kind: Kind, task: Task) -> list[Call]:
+    named: list[str] = getattr(task.paper, kind)
+    if not named:
+        raise UsageError(f"task {task.name!r} names no {kind} of a paper", f"name some, or give --{kind[:-1]} all")
+    return [registry.parse_call(text) for text in named]
 
 
 def _all(kind: str) -> list[Call]:

@@ -115,6 +115,13 @@ class Explained(_Table):
     target: Literal["label", "predicted"] = "label"
 
 
+class Paper(_Table):
+    """What the task's paper explained with, and the metrics that measure what it saw: the group "paper"."""
+
+    explainers: list[str] = Field(default_factory=list)
+    metrics: list[str] = Field(default_factory=list)
+
+
 class _Preprocessed(_Table):
     """Base of the tables that may name preprocessing steps."""
 
@@ -152,6 +159,7 @@ class Task(_Preprocessed):
     preprocessing: Steps = DEFAULT
     strata: list[str] = Field(default_factory=list)  # columns of the index by which test scores are broken down
     explained: Explained
+    paper: Paper = Paper()
     models: list[ModelEntry] = Field(min_length=1)
     presets: dict[str, Preset] = Field(min_length=1)
     reference: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's scores, by its model
