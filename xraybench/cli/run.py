@@ -31,7 +31,7 @@ def run_options(command: F) -> F:
     options = [
         click.option("--task", required=True, help="A task by name (`xraybench list tasks`), or a task file."),
         click.option("--explainer", "explainers", multiple=True, default=("all",), show_default=True,
-                     help='By name and with parameters, "rise(masks=500)", or all, fast, paper. Repeat, or use commas.'),
+                     help='By name, "rise(masks=500)" with parameters; or all, fast, paper. Repeat, or use commas.'),
         click.option("--metric", "metrics", multiple=True, default=("all",), show_default=True, help="Likewise."),
         click.option("--model", "models", multiple=True, help="Only these models of the task."),
         click.option("--preset", default="quick", show_default=True, help="How much is computed."),
