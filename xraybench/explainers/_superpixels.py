@@ -4,40 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from skimage.segmentation import slic
 from torch import Generator, Tensor, nn
 
 from xraybench.explainers._batches import even_split
 from xraybench.explainers._model import explained, target_logits
 from xraybench.spec import Context
+from xraybench.superpixels import superpixels
 
 Draw = Callable[[int, int, Generator], Tensor]
 Fit = Callable[[Tensor, Tensor], Tensor]
-COMPACTNESS, SIGMA = 0.1, 1.0  # of SLIC, for one channel scaled to [0, 1], smoothed so that noise makes no segments
-
-
-def superpixels(image: Tensor, segments: int) -> Tensor:
-    """Int64 [H,W], numbered from 0 without gaps: at most `segments` SLIC superpixels of the mean over channels."""
-    grey = image.detach().double().mean(0).cpu().numpy()
-    spread = float(np.ptp(grey))
-    scaled = (grey - grey.min()) / spread if spread else np.zeros_like(grey)
-    found = _slic(scaled, segments)
-    for wanted in range(segments - 1, 0, -1):  # slic aims at a number, and may give more
-        if found.max() < segments:
-            break
-        found = _slic(scaled, wanted)
-    _, numbers = np.unique(found, return_inverse=True)
-    return torch.from_numpy(numbers.reshape(found.shape)).to(image.device)
-
-
-def _slic(grey: NDArray[np.float64], wanted: int) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = slic(
-        grey, n_segments=wanted, compactness=COMPACTNESS, sigma=SIGMA, channel_axis=None, start_label=0
-    )
-    return found
 
 
 def presence_logits(

@@ -42,7 +42,8 @@ class FeatureAblation(_Superpixels):
         import torch
 
         from xraybench.explainers._model import explained
-        from xraybench.explainers._superpixels import presence_logits, spread, superpixels
+        from xraybench.explainers._superpixels import presence_logits, spread
+        from xraybench.superpixels import superpixels
 
         maps = []
         with explained(model), torch.no_grad():

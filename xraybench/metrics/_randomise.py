@@ -49,6 +49,12 @@ def _width(module: nn.Module) -> int | None:
     return None
 
 
+def outputs_of(model: nn.Module) -> int:
+    """How many logits the model has: the width of its last layer with weights."""
+    widths = [_width(model.get_submodule(name)) for name in units(model)[-1]]
+    return next(width for width in reversed(widths) if width is not None)
+
+
 def randomised(model: nn.Module, chosen: Sequence[Unit]) -> nn.Module:
     """A copy of the model in which the chosen units are drawn anew, each from the seed of its own name."""
     changed = copy.deepcopy(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar
@@ -10,17 +11,19 @@ from xraybench.errors import UsageError
 from xraybench.spec import Evidence, MetricNeeds, ReExplaining
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+ORDERS = ("cascading", "independent")
 
 
 @dataclass(frozen=True)
 class Mprt(ReExplaining):
-    """Model parameter randomisation test, cascading: mean over stages of Spearman(map, map under the randomised model).
+    """Model parameter randomisation test: mean over stages of Spearman(map, map under the randomised model).
 
-    Stage s of `stages` draws the top s/stages of the model's layers anew, from the output down; the last one draws them
-    all, and the model as it was trained is not a stage. A convolution and its normalisation are one layer; each layer
-    has a draw of its own, fixed by its name, from its own initial distribution. The target logit stays the same. The
-    model is copied: the one under test is not touched.
+    Stage s of `stages` draws the top s/stages of the model's layers anew, from the output down, so that the last one
+    draws them all (cascading); or draws the s-th part alone (independent). The model as it was trained is not a stage.
+    A convolution and its normalisation are one layer; each layer has a draw of its own, fixed by its name, from its own
+    initial distribution. The target logit stays the same. The model is copied: the one under test is not touched.
 
     Maps [B,H,W]; range -1 to 1. A map that stays alike (near 1) does not come from what was learned: such a method
     fails. Being less alike than enough is no merit, so the test is descriptive: shown with its curve, never ranked.
@@ -28,10 +31,12 @@ class Mprt(ReExplaining):
 
     stages: how many; fewer where the model has fewer layers (the cost stated is the most).
     absolute: compare |map| instead of the signed map (methods whose sign alone flips).
+    order: "cascading" or "independent".
     """
 
     stages: int = 4
     absolute: bool = False
+    order: str = "cascading"
 
     family: ClassVar[str] = "randomisation"
     higher_is_better: ClassVar[bool | None] = None
@@ -43,10 +48,17 @@ class Mprt(ReExplaining):
     def __post_init__(self) -> None:
         if self.stages < 1:
             raise UsageError(f"mprt cannot have {self.stages} stages", "stages=4 is the default; 1 is the least")
+        if self.order not in ORDERS:
+            raise UsageError(f"mprt has no order {self.order!r}", f"there is: {', '.join(ORDERS)}")
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """One explanation a stage."""
-        return {f"explanations of randomised models ({self.stages})": self.stages * explainer_cost}
+        return {self.maps_name: self.stages * explainer_cost}
+
+    @property
+    def maps_name(self) -> str:
+        """What the maps of the randomised models are known by."""
+        return f"explanations of randomised models ({self.stages}, {self.order})"
 
     def __call__(self, evidence: Evidence) -> Tensor:
         return self.curve(evidence).mean(1)
@@ -58,7 +70,7 @@ class Mprt(ReExplaining):
         from xraybench.metrics._localisation import blank, undefined
         from xraybench.metrics._ranking import spearman
 
-        original = self._compared(evidence.maps)
+        original = self._compared(self.original(evidence))
         columns = []
         for maps in self._maps(evidence):
             compared = self._compared(maps)
@@ -68,18 +80,32 @@ class Mprt(ReExplaining):
             )
         return torch.stack(columns, dim=1)
 
+    def original(self, evidence: Evidence) -> Tensor:
+        """Maps [B,H,W] under the model as it was trained."""
+        return evidence.maps
+
     def _compared(self, maps: Tensor) -> Tensor:
         flat = maps.flatten(1)
         return flat.abs() if self.absolute else flat
 
     def _maps(self, evidence: Evidence) -> list[Tensor]:
         """One tensor [B,H,W] a stage, explained once for the signed and the absolute form."""
-        from xraybench.metrics._explain import explainer_of
+        return evidence.once(
+            self.maps_name, lambda: [self.explained(evidence, model) for model in self._models(evidence)]
+        )
+
+    def _models(self, evidence: Evidence) -> Iterator[nn.Module]:
+        """The randomised model of each stage."""
         from xraybench.metrics._randomise import randomised, units
 
-        explain, layers = explainer_of(evidence), units(evidence.model)
-        depths = sorted({ceil(len(layers) * stage / self.stages) for stage in range(1, self.stages + 1)})
-        return evidence.once(
-            f"explanations of randomised models ({self.stages})",
-            lambda: [explain(evidence.images, randomised(evidence.model, layers[-depth:])) for depth in depths],
-        )
+        layers = units(evidence.model)
+        ends = sorted({ceil(len(layers) * stage / self.stages) for stage in range(1, self.stages + 1)})
+        for begin, end in zip([0, *ends], ends, strict=False):
+            top = len(layers) - (begin if self.order == "independent" else 0)
+            yield randomised(evidence.model, layers[len(layers) - end : top])
+
+    def explained(self, evidence: Evidence, model: nn.Module) -> Tensor:
+        """Maps [B,H,W] under a model."""
+        from xraybench.metrics._explain import explainer_of
+
+        return explainer_of(evidence)(evidence.images, model)
