@@ -9,25 +9,12 @@ from torch import nn
 from xraybench import registry
 from xraybench.checks import check_explainer, small_models
 from xraybench.checks.explainer import SMALL, state_of, trial
+from xraybench.checks.matrix import FEW
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Context, Explainer, explainer
 
-FAST = {
-    "integrated-gradients": "(steps=8)",
-    "expected-gradients": "(samples=4)",
-    "smoothgrad": "(samples=4)",
-    "smoothgrad-squared": "(samples=4)",
-    "vargrad": "(samples=4)",
-    "deepliftshap": "(baselines=2)",
-    "score-cam": "(channels=16)",
-    "ablation-cam": "(channels=16)",
-    "rise": "(masks=40)",
-    "lime": "(samples=40, segments=10)",
-    "kernel-shap": "(samples=40, segments=10)",
-    "feature-ablation": "(segments=10)",
-}
 PEERS = ("captum:GradientShap", "captum:Occlusion", "captum:GuidedBackprop", "zennit:EpsilonGammaBox")
-CALLS = [name + FAST.get(name, "") for name in registry.EXPLAINERS] + list(PEERS)
+CALLS = [name + FEW.get(name, "") for name in registry.EXPLAINERS] + list(PEERS)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from xraybench.explainers._lrp_sums import with_sums
 from xraybench.explainers._model import explained
 
 Start = Literal["logit", "one"]
-SMOOTH = (nn.SiLU, nn.GELU, nn.Mish, nn.Hardswish)  # negative where their inputs are, and above their inputs' share
+UNRULED = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.Mish)  # zennit hands gradients through them, not relevance
 ZERO_BIAS = "bias"  # biases take no relevance, so that what arrives at the image is the logit
 
 
@@ -29,9 +29,9 @@ def prepared(model: nn.Module, bn: str) -> nn.Module:
     """A copy to propagate through: BatchNorms folded (`canonised`) or left for the Pass rule (`pass`), sums visible."""
     if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
         raise NotApplicableError("the rules of relevance propagation do not know attention")
-    smooth = next((type(module).__name__ for module in model.modules() if isinstance(module, SMOOTH)), None)
-    if smooth is not None:
-        raise NotApplicableError(f"the rules of relevance propagation do not know {smooth}: next to nothing arrives")
+    unruled = next((type(module).__name__ for module in model.modules() if isinstance(module, UNRULED)), None)
+    if unruled is not None:
+        raise NotApplicableError(f"relevance propagation has no rule for {unruled}: its sum would not be the logit")
     return with_sums(canonised(model) if bn == "canonised" else detached_copy(model))
 
 
