@@ -21,12 +21,13 @@ IMAGES = 3
 METHODS = ("lrp-epsilon-plus-flat", "deep-taylor", "lrp-alpha2-beta1", "lrp-alpha1-beta0")
 SUBJECTS = ("densenet121", *FAMILIES)
 SIDES = {"densenet121": 32}
-CONDITIONS = f"""How far the sum of a map is from its logit, relative, in the worst of {IMAGES} images, each for its largest logit: in
-float64, stabiliser 1e-12, on images without exact zeros, BatchNorms folded into their neighbours, networks with random
-weights. `exact`: within {TOLERANCE:g}; `n/a`: the method is skipped. One-signed neurons are active and have contributions of
-one sign only (at padded corners, or where few inputs are active): alpha2-beta1 has no share of the other sign to give."""
-BLACK = """The same on images whose left half is black, with the methods' own stabiliser: the mean in percent of the logit,
-absorbed or made. Neurons that see nothing but black have no input to hand relevance to."""
+CONDITIONS = f"""How far the sum of a map is from its logit, relative, in the worst of {IMAGES} images, each for its
+largest logit: in float64, stabiliser 1e-12, on images without exact zeros, BatchNorms folded into their neighbours,
+networks with random weights. `exact`: within {TOLERANCE:g}; `n/a`: the method is skipped. One-signed neurons are active
+and have contributions of one sign only (at padded corners, or where few inputs are active): alpha2-beta1 has no share
+of the other sign to give."""
+BLACK = """The same on images whose left half is black, with the methods' own stabiliser: the mean in percent of the
+logit, absorbed or made. Neurons that see nothing but black have no input to hand relevance to."""
 
 
 def conserved(subject: str, method: str) -> str:
@@ -82,18 +83,17 @@ def _contributions(layer: nn.Module, inputs: Tensor, sign: int) -> Tensor:
     """The sum of a layer's contributions x w that have the sign."""
     assert isinstance(layer, nn.Conv2d | nn.Linear)
     total = torch.zeros(())
-    for part in (inputs.clamp(min=0), inputs.clamp(max=0)):
-        towards = sign if bool((part > 0).any()) else -sign
+    for part, towards in ((inputs.clamp(min=0), sign), (inputs.clamp(max=0), -sign)):
         weight = layer.weight.clamp(min=0) if towards > 0 else layer.weight.clamp(max=0)
-        linear = isinstance(layer, nn.Linear)
-        total = total + (
-            functional.linear(part, weight) if linear else functional.conv2d(part, weight, None, *_geometry(layer))
-        )
+        total = total + _applied(layer, part, weight)
     return total
 
 
-def _geometry(layer: nn.Module) -> tuple[Any, ...]:
-    return layer.stride, layer.padding, layer.dilation, layer.groups
+def _applied(layer: nn.Conv2d | nn.Linear, inputs: Tensor, weight: Tensor) -> Tensor:
+    """The layer without its bias, of another weight."""
+    if isinstance(layer, nn.Linear):
+        return functional.linear(inputs, weight)
+    return functional.conv2d(inputs, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 
 @cache
