@@ -4,7 +4,8 @@ Three kinds of rivals, each at the batch size that is fastest for the network's 
 - zennit's composites (the LRP family, `zennit:...`): zennit alone, on a copy that was canonised beforehand;
 - `captum:...`: captum's attribution alone, on the network itself;
 - all others: as many forwards and backwards of the network as the explainer spends, and nothing else.
-The ratio is the median over interleaved pairs. Run it alone on the machine; names without parameters take their defaults.
+The ratio is the median over interleaved pairs. Run it alone on the machine; names without
+parameters take their defaults.
 """
 
 import argparse
