@@ -9,6 +9,7 @@ from torch import nn
 from xraybench import registry
 from xraybench.checks import check_explainer, small_models
 from xraybench.checks.explainer import SMALL, state_of, trial
+from xraybench.checks.families import network
 from xraybench.checks.matrix import FEW
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Context, Explainer, explainer
@@ -25,6 +26,11 @@ def models() -> Mapping[str, nn.Module]:
 @pytest.fixture
 def explains(request) -> Explainer:
     return registry.build("explainers", registry.parse_call(request.param))
+
+
+def transformer(explains: Explainer) -> nn.Module | None:
+    """A network with attention, for what applies to no other."""
+    return network("vit") if explains.family == "attention" else None
 
 
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
@@ -46,11 +52,11 @@ def test_declares_what_the_contract_asks(name):
 
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
 def test_explains_in_eval_mode_and_gives_back_the_mode_it_found(explains, models):
-    model = models["small-cnn"]
+    model = transformer(explains) or models["small-cnn"]
     case = trial(explains, model)
     expected = case.maps(slice(0, 2))
     model.train()
-    model.block1.eval()
+    next(model.children()).eval()
     before = state_of(model)
     try:
         found = case.maps(slice(0, 2))
@@ -64,7 +70,7 @@ def test_explains_in_eval_mode_and_gives_back_the_mode_it_found(explains, models
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_explains_whatever_the_callers_grad_mode(explains, mode, models):
-    case = trial(explains, models["densenet-tiny"])
+    case = trial(explains, transformer(explains) or models["densenet-tiny"])
     expected = case.maps(slice(0, 2))
     with mode():
         found = case.maps(slice(0, 2))

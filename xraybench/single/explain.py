@@ -67,7 +67,7 @@ def explain_images(request: Request) -> Findings:
     trained = trained_model(request.run, request.model)
     task = trained.place.task
     check_targets(request.targets, task)
-    calls = expand("explainers", request.explainers)
+    calls = expand("explainers", request.explainers, task, trained.preset)
     built = [(call, registry.build("explainers", with_settings(call, trained.preset.explainers))) for call in calls]
     desk = Bench(trained.place)
     shown = [_decoded(path, trained, desk.image_size, request.box) for path in request.images]
