@@ -119,6 +119,7 @@ def test_the_page_stands_alone_and_holds_every_map(tmp_path, findings):
     write_page(tmp_path / "index.html", findings)
     text = (tmp_path / "index.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:)[^"]+"', text)
+    assert not re.findall(r"url\((?!data:)", text.partition("<section")[2])
     assert text.count('class="map"') == 4
     assert "phantom" in text
     layer = decode(re.search(r'class="map" src="([^"]*)"', text)[1])

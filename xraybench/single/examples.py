@@ -48,12 +48,12 @@ def _digit() -> tuple[np.ndarray, None]:
 
 
 def _shrink(path: Path) -> None:
-    """Five eighths of the size, 256 colours: small enough to be kept with the sources."""
+    """Five eighths of the size: small enough to be kept with the sources."""
     from PIL import Image
 
     with Image.open(path) as image:
         small = image.convert("RGB").resize((image.width * 5 // 8, image.height * 5 // 8), Image.Resampling.LANCZOS)
-    small.quantize(256).save(path, optimize=True)
+    small.save(path, optimize=True)
 
 
 def _save(image: np.ndarray, path: Path) -> None:
