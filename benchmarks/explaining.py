@@ -19,6 +19,7 @@ import captum.attr
 import torch
 from torch import Tensor, nn
 from zennit.composites import EpsilonPlusFlat
+from zennit.core import Composite
 
 from xraybench import registry
 from xraybench.counting import counting
@@ -95,7 +96,7 @@ def rival_of(name: str, explainer: Explainer, case: Case) -> tuple[str, Callable
         return "captum", lambda: [direct_captum(method.partition("(")[0], case, *piece) for piece in case.pieces()]
     if explainer.family == "lrp" or (library == "zennit" and colon):
         copy = _relevance.prepared(case.model, "canonised")
-        composite = EpsilonPlusFlat(zero_params="bias", layer_map=[*_relevance.PASSING])
+        composite = composite_of(name.partition("(")[0], case)
         return "zennit", lambda: [direct_zennit(copy, composite, *piece) for piece in case.pieces()]
     with counting(case.model) as count:
         explainer(case.model, case.images, case.targets, case.context)
@@ -108,6 +109,23 @@ def rival_of(name: str, explainer: Explainer, case: Case) -> tuple[str, Callable
     return f"{plain} forwards, {full} forwards with backwards", pure
 
 
+def composite_of(name: str, case: Case) -> Composite:
+    """The rules of a method, as zennit's own composite."""
+    tiny, box = 1e-6, (case.context.low, case.context.high, case.images.shape[2:])
+    known: dict[str, Callable[[], Composite]] = {
+        "lrp-z": lambda: _relevance.everywhere_epsilon(tiny, tiny),
+        "lrp-epsilon": lambda: _relevance.everywhere_epsilon(0.25, tiny),
+        "lrp-alpha2-beta1": lambda: _relevance.everywhere_alpha_beta(2.0, 1.0, tiny),
+        "lrp-alpha1-beta0": lambda: _relevance.everywhere_alpha_beta(1.0, 0.0, tiny),
+        "lrp-epsilon-plus-flat": lambda: _relevance.epsilon_plus_flat(tiny, tiny),
+        "lrp-epsilon-gamma-box": lambda: _relevance.epsilon_gamma_box(tiny, 0.25, *box, tiny),
+        "excitation-backprop": lambda: _relevance.everywhere_alpha_beta(1.0, 0.0, tiny),
+        "deep-taylor": lambda: _relevance.deep_taylor(*box, tiny),
+        "zennit:EpsilonPlusFlat": lambda: EpsilonPlusFlat(layer_map=[*_relevance.PASSING]),
+    }
+    return known[name]()
+
+
 def direct_captum(method: str, case: Case, images: Tensor, targets: Tensor) -> Tensor:
     """captum's attribution of the name, as its documentation calls it."""
     options = dict(CAPTUM[method])
@@ -116,7 +134,7 @@ def direct_captum(method: str, case: Case, images: Tensor, targets: Tensor) -> T
     return getattr(captum.attr, method)(case.model).attribute(images.clone(), target=targets, **options)
 
 
-def direct_zennit(copy: nn.Module, composite: EpsilonPlusFlat, images: Tensor, targets: Tensor) -> Tensor:
+def direct_zennit(copy: nn.Module, composite: Composite, images: Tensor, targets: Tensor) -> Tensor:
     """zennit's documented use: a composite's context, a forward, a backward from the logit."""
     leaves = images.clone().requires_grad_()
     with composite.context(copy) as hooked:
