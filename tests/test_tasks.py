@@ -24,6 +24,7 @@ def test_every_shipped_task_reads(name):
         ("learning_rate", "learning_rat", "did you mean 'learning_rate'"),
         ('kind = "binary"', 'kind = "ternary"', "kind"),
         ("epochs = 12", "epochs = 0", "epochs"),
+        ('target = "label"', 'target = "each-label"', "is for multi-label tasks"),
         ('architecture = "small-cnn"', 'architecture = "smal-cnn"', "did you mean 'small-cnn'"),
         ('sources = ["phantom-wrist"', 'sources = ["phantom-wirst"', "did you mean 'phantom-wrist'"),
         ("rise = ", "rice = ", "did you mean 'rise'"),

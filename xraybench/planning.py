@@ -121,6 +121,7 @@ def comparability_key(task: Task, preset: str, data_digest: str, n_explained: in
     return digest(
         started
         | ({"weights": weights} if weights else {})
+        | ({"target": "each-label"} if task.explained.target == "each-label" else {})  # items are no images there
         | {
             "task": [task.name, task.version],
             "data": data_digest,
@@ -233,7 +234,8 @@ def _cell_job(
     built: Explainer | Reference = registry.build(kind, full)
     parameters = registry.parameters_of(built)
     inputs = [task.name, task.version, key, model.id, kind, call.name, parameters, built.version]
-    price, shared = cell_price(built, metrics, preset.image_size, n_explained, source.offers)
+    offers = source.offers - ({"twins"} if task.explained.target == "each-label" else set())
+    price, shared = cell_price(built, metrics, preset.image_size, n_explained, offers)
     slug = f"{model.id.rsplit('-', 1)[0]}-{call.name.replace(':', '_')}-{digest(inputs)[:12]}"
     return CellJob(slug, kind, str(call), full, parameters, model, metrics, price, shared)
 

@@ -58,6 +58,7 @@ EXPLAINERS = {
     "feature-ablation": "xraybench.explainers.superpixel:FeatureAblation",
     "channel-activation": "xraybench.explainers.channels:ChannelActivation",
     "deconvnet-top-n": "xraybench.explainers.channels:DeconvnetTopN",
+    "attention-rollout": "xraybench.explainers.attention:AttentionRollout",
 }
 REFERENCES = {
     "random": "xraybench.references.controls:Random",

@@ -106,10 +106,18 @@ def pending(folder: Path, plan: Plan, rerun: Rerun = "failed") -> list[CellJob]:
     return [job for job in plan.cells if rerun == "all" or standing(folder, job) in wanted]
 
 
+TARGETS = {"label": "the true label", "predicted": "the predicted class", "each-label": "each true label by itself"}
+
+
+def _count(plan: Plan) -> str:
+    maps = plan.task.explained.target == "each-label"
+    return f"At most {plan.n_explained} pairs of a label and one of the" if maps else str(plan.n_explained)
+
+
 def run_record(plan: Plan, command: str) -> RunRecord:
     """What all cells of the plan have in common."""
     task = plan.task
-    target = f"the logit of the {'predicted class' if task.explained.target == 'predicted' else 'true label'}"
+    target = f"the logit of {TARGETS[task.explained.target]}"
     which = "test images with the finding" if task.explained.images == "positive" else "test images"
     return RunRecord(
         name=plan.name,
@@ -122,7 +130,7 @@ def run_record(plan: Plan, command: str) -> RunRecord:
         redistributable=plan.source.redistributable,
         comparability_key=plan.comparability_key,
         data_digest=plan.data_digest,
-        explained=f"{plan.n_explained} {which}, chosen by their ids; explained is {target}.",
+        explained=f"{_count(plan)} {which}, chosen by their ids; explained is {target}.",
         notes=task.notes,
         reference_values=task.reference,
         command=command,

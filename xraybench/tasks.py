@@ -112,7 +112,7 @@ class Explained(_Table):
     """Which test images are explained, for which logit."""
 
     images: Literal["positive", "all"]
-    target: Literal["label", "predicted"] = "label"
+    target: Literal["label", "predicted", "each-label"] = "label"
 
 
 class Paper(_Table):
@@ -164,6 +164,14 @@ class Task(_Preprocessed):
     presets: dict[str, Preset] = Field(min_length=1)
     reference: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's scores, by its model
     notes: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _explains_labels_that_may_hold_together(self) -> Task:
+        if self.explained.target == "each-label" and self.kind != "multi-label":
+            raise ValueError(
+                f"explained.target = each-label is for multi-label tasks; an image of a {self.kind} task has one"
+            )
+        return self
 
     @property
     def num_outputs(self) -> int:

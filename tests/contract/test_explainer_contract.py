@@ -9,25 +9,13 @@ from torch import nn
 from xraybench import registry
 from xraybench.checks import check_explainer, small_models
 from xraybench.checks.explainer import SMALL, state_of, trial
+from xraybench.checks.families import network
+from xraybench.checks.matrix import FEW
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Context, Explainer, explainer
 
-FAST = {
-    "integrated-gradients": "(steps=8)",
-    "expected-gradients": "(samples=4)",
-    "smoothgrad": "(samples=4)",
-    "smoothgrad-squared": "(samples=4)",
-    "vargrad": "(samples=4)",
-    "deepliftshap": "(baselines=2)",
-    "score-cam": "(channels=16)",
-    "ablation-cam": "(channels=16)",
-    "rise": "(masks=40)",
-    "lime": "(samples=40, segments=10)",
-    "kernel-shap": "(samples=40, segments=10)",
-    "feature-ablation": "(segments=10)",
-}
 PEERS = ("captum:GradientShap", "captum:Occlusion", "captum:GuidedBackprop", "zennit:EpsilonGammaBox")
-CALLS = [name + FAST.get(name, "") for name in registry.EXPLAINERS] + list(PEERS)
+CALLS = [name + FEW.get(name, "") for name in registry.EXPLAINERS] + list(PEERS)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +26,11 @@ def models() -> Mapping[str, nn.Module]:
 @pytest.fixture
 def explains(request) -> Explainer:
     return registry.build("explainers", registry.parse_call(request.param))
+
+
+def transformer(explains: Explainer) -> nn.Module | None:
+    """A network with attention, for what applies to no other."""
+    return network("vit") if explains.family == "attention" else None
 
 
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
@@ -59,11 +52,11 @@ def test_declares_what_the_contract_asks(name):
 
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
 def test_explains_in_eval_mode_and_gives_back_the_mode_it_found(explains, models):
-    model = models["small-cnn"]
+    model = transformer(explains) or models["small-cnn"]
     case = trial(explains, model)
     expected = case.maps(slice(0, 2))
     model.train()
-    model.block1.eval()
+    next(model.children()).eval()
     before = state_of(model)
     try:
         found = case.maps(slice(0, 2))
@@ -77,7 +70,7 @@ def test_explains_in_eval_mode_and_gives_back_the_mode_it_found(explains, models
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_explains_whatever_the_callers_grad_mode(explains, mode, models):
-    case = trial(explains, models["densenet-tiny"])
+    case = trial(explains, transformer(explains) or models["densenet-tiny"])
     expected = case.maps(slice(0, 2))
     with mode():
         found = case.maps(slice(0, 2))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from xraybench.checks.families import network
 from xraybench.errors import NotApplicableError, UsageError
 from xraybench.explainers._lrp_sums import with_sums
 from xraybench.explainers._relevance import (
@@ -104,6 +105,69 @@ def test_attention_is_refused(context_of):
     images = torch.rand(1, 1, 32, 32)
     with pytest.raises(NotApplicableError, match="attention"):
         EpsilonPlusFlat()(vit.build_b16(2, 1, 32).eval(), images, torch.tensor([0]), context_of(images))
+
+
+@pytest.mark.parametrize(
+    ("family", "reason"), [("efficientnet", "products"), ("convnext", "LayerNorm2d"), ("vit", "attention")]
+)
+@pytest.mark.parametrize("explainer", METHODS, ids=NAMES)
+def test_architectures_without_rules_are_refused(family, reason, explainer, images, context_of):
+    with pytest.raises(NotApplicableError, match=reason):
+        explainer(network(family).double(), images.double(), torch.arange(4) % 3, context_of(images))
+
+
+@pytest.mark.parametrize("family", ["efficientnet", "convnext"])
+def test_there_the_sum_would_be_far_from_the_logit(family, images, context_of, monkeypatch):
+    monkeypatch.setattr("xraybench.explainers._relevance.UNRULED", ())
+    monkeypatch.setattr("xraybench.explainers._lrp_sums.PRODUCTS", ())
+    model, images, targets = network(family).double(), images.double(), torch.arange(4) % 3
+    maps = EpsilonPlusFlat(epsilon=1e-12, **EXACT)(model, images, targets, context_of(images))
+    logits = model(images).gather(1, targets[:, None])[:, 0]
+    assert ((maps.sum((1, 2)) - logits).abs() > 0.5 * logits.abs()).all()
+
+
+class Sizes(nn.Module):
+    """Multiplies numbers, and only adds tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.out = nn.Conv2d(1, 2, 3, padding=1), nn.Linear(2048, 2)
+
+    def forward(self, images):
+        maps = self.first(images)
+        return self.out(maps.reshape(-1, maps.shape[1] * maps.shape[2] * maps.size(3)))
+
+
+def test_products_of_sizes_are_no_products(images, targets, context_of):
+    torch.manual_seed(0)
+    model = Sizes().double().eval()
+    maps = DeepTaylor(**EXACT)(model, images.double(), targets % 2, context_of(images))
+    logits = model(images.double()).gather(1, targets[:, None] % 2)[:, 0]
+    torch.testing.assert_close(maps.sum((1, 2)), logits, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("smooth", [nn.SiLU, nn.GELU, nn.Hardswish, nn.Tanh])
+@pytest.mark.parametrize("explainer", METHODS, ids=NAMES)
+def test_smooth_activations_alone_conserve(smooth, explainer, context_of):
+    torch.manual_seed(0)
+    layers = nn.Conv2d(1, 8, 3), smooth(), nn.Conv2d(8, 8, 3), smooth(), nn.Flatten(), nn.Linear(8 * 28**2, 2)
+    model, images = nn.Sequential(*layers).double().eval(), 0.02 + torch.rand(2, 1, 32, 32).double()
+    maps = explainer(model, images, torch.arange(2), context_of(images))
+    logits = model(images).gather(1, torch.arange(2)[:, None])[:, 0]
+    torch.testing.assert_close(maps.sum((1, 2)), logits, rtol=1e-4, atol=0)
+
+
+def test_relevance_passes_local_response_normalisation(context_of):
+    torch.manual_seed(0)
+    norm = nn.LocalResponseNorm(5, alpha=0.5)
+    layers = nn.Conv2d(1, 8, 3), nn.ReLU(), norm, nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 28**2, 2)
+    model, images, targets = (
+        nn.Sequential(*layers).double().eval(),
+        0.1 + torch.rand(2, 1, 32, 32).double(),
+        torch.arange(2),
+    )
+    maps = DeepTaylor(**EXACT)(model, images, targets, context_of(images))
+    torch.testing.assert_close(maps.sum((1, 2)), model(images).gather(1, targets[:, None])[:, 0], rtol=1e-4, atol=0)
 
 
 def test_a_neuron_without_a_contribution_of_its_sign_absorbs_and_the_note_says_how_much(context_of):

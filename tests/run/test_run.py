@@ -132,17 +132,6 @@ def test_the_board_is_shown_as_json(finished):
     assert {"mean", "low", "high", "n", "n_undefined", "rank", "tie_group"} <= set(score)
 
 
-def test_one_radiograph_is_explained(finished, tmp_path):
-    from PIL import Image
-
-    Image.fromarray((np.random.default_rng(0).random((80, 60)) * 255).astype(np.uint8)).save(tmp_path / "wrist.png")
-    png = tmp_path / "overlay.png"
-    done = xraybench("explain", str(tmp_path / "wrist.png"), "--run", str(run_folder(finished)), "--png", str(png))
-    assert done.returncode == 0, done.stderr
-    assert Image.open(png).size == (512, 512)
-    assert "logit 0" in done.stdout
-
-
 def test_two_models_are_compared_layer_by_layer(task_file, copy):
     text = task_file.read_text()
     entry = text[text.index("[[models]]") :].replace('name = "small-cnn"', 'name = "other"', 1)

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from xraybench import registry
+from xraybench.cells.items import Items
 from xraybench.cells.place import Place
 from xraybench.data.prepared import Prepared
 from xraybench.data.splits import INFERRED
@@ -79,9 +80,17 @@ class Bench:
         return Examples(self.images(rows), self.labels(rows))
 
     @cached_property
+    def items(self) -> Items:
+        """What is explained: images, or pairs of an image and one of its true labels."""
+        rows, most = self.prepared.explained.rows, self.place.n_explained
+        if self.place.task.explained.target != "each-label":
+            return Items(np.arange(min(most, len(rows))))
+        return Items.of_labels(self.labels(rows).cpu().numpy() == 1, self.place.task.labels, most)
+
+    @cached_property
     def explained_rows(self) -> NDArray[np.int64]:
-        """Positions of the images that are explained."""
-        return self.prepared.explained.rows[: self.place.n_explained]
+        """Positions of the images that are explained, one for each item."""
+        return self.prepared.explained.rows[self.items.positions]
 
     @cached_property
     def image_size(self) -> int:
@@ -90,8 +99,9 @@ class Bench:
 
     @cached_property
     def explained_table(self) -> pd.DataFrame:
-        """The index rows of the explained images."""
-        return self.prepared.index.iloc[self.explained_rows]
+        """The index rows of the explained items; `image_id` also names the label where each has its own map."""
+        table = self.prepared.index.iloc[self.explained_rows]
+        return table.assign(image_id=self.items.named(table["image_id"]))
 
     def rows_of_patients(self, patients: int | None) -> Tensor:
         """Positions among the explained images of the first so many patients (None: of all)."""
@@ -117,21 +127,25 @@ class Bench:
     @cached_property
     def seeds(self) -> Tensor:
         """int64 [M], from the image ids."""
-        return torch.tensor([seed_of("image", image_id) for image_id in self.explained_table["image_id"]])
+        ids = self.prepared.index["image_id"].iloc[self.explained_rows]
+        return torch.tensor([seed_of("image", image_id) for image_id in ids])
 
     @cached_property
     def regions(self) -> dict[str, Tensor]:
-        """Named masks of the explained images, bool [M,S,S]."""
-        stored = self.prepared.explained.regions
-        return {name: torch.from_numpy(mask[: self.place.n_explained]).to(self.device) for name, mask in stored.items()}
+        """Named masks of the explained items, bool [M,S,S]; a label's own map is held against its own finding."""
+        masks = self.items.regions(self.prepared.explained.regions)
+        return {name: torch.from_numpy(mask).to(self.device) for name, mask in masks.items()}
 
     @cached_property
     def twins(self) -> Twins | None:
-        """The explained images without their finding, where the source has them."""
+        """The explained images without their finding, where the source has them.
+
+        None where each label has its own map: a twin lacks all findings, not that label's alone.
+        """
         twins = self.prepared.explained.twins
-        if twins is None or "difference" not in self.regions:
+        if twins is None or self.items.labels is not None or "difference" not in self.regions:
             return None
-        grey = torch.from_numpy(twins[: self.place.n_explained]).to(self.device)
+        grey = torch.from_numpy(twins[self.items.positions]).to(self.device)
         return Twins(self.normalised(grey), self.regions["difference"])
 
     @cached_property
@@ -148,6 +162,8 @@ class Bench:
         """int64 [M]: the logit that is explained for each image; of several true labels the task's first."""
         if self.place.task.kind == "binary":
             return torch.zeros(len(self.explained_rows), dtype=torch.int64, device=self.device)
+        if self.items.labels is not None:
+            return torch.from_numpy(self.items.labels).to(self.device)
         if self.place.task.explained.target == "predicted":
             return predict(model, self.explained_images).argmax(1)
         labels = self.labels(self.explained_rows)

@@ -42,9 +42,9 @@ def small_models(side: int = SIDE, in_channels: int = 1, num_outputs: int = 3) -
     return models
 
 
-def check_explainer(explainer: Explainer, models: Mapping[str, nn.Module]) -> list[Finding]:
-    """Every promise of the contract on every model (which take [B,1,32,32]), one finding each; nothing is raised."""
-    return [finding for name, model in models.items() for finding in _on_model(explainer, name, model)]
+def check_explainer(explainer: Explainer, models: Mapping[str, nn.Module], side: int = SIDE) -> list[Finding]:
+    """Every promise of the contract on every model (of images [B,1,side,side]), one finding each; nothing is raised."""
+    return [finding for name, model in models.items() for finding in _on_model(trial(explainer, model, side), name)]
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,18 @@ class Trial:
         return self.explainer(self.model, self.images[rows], self.targets[rows], context)
 
 
-def trial(explainer: Explainer, model: nn.Module) -> Trial:
-    """Fixed random images [6,1,32,32] in [0,1] under a fixed context."""
+def trial(explainer: Explainer, model: nn.Module, side: int = SIDE) -> Trial:
+    """Fixed random images [6,1,side,side] in [0,1] under a fixed context."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(IMAGES, 1, SIDE, SIDE, generator=generator)
-    background = torch.rand(4, 1, SIDE, SIDE, generator=generator)
+    images = torch.rand(IMAGES, 1, side, side, generator=generator)
+    background = torch.rand(4, 1, side, side, generator=generator)
     low, high = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
     context = Context(background.mean(0), background, low, high, torch.arange(IMAGES) + 7, batch_size=16)
     return Trial(explainer, model, images, torch.arange(IMAGES) % 2, context)
 
 
-def _on_model(explainer: Explainer, name: str, model: nn.Module) -> list[Finding]:
-    case = trial(explainer, model)
-    if explainer.needs == "convolution" and getattr(model, "cam_layer", None) is None:
+def _on_model(case: Trial, name: str) -> list[Finding]:
+    if case.explainer.needs == "convolution" and getattr(case.model, "cam_layer", None) is None:
         return [_guarded("refuses a model without maps", name, lambda: _refuses(case))]
     try:
         case.maps(slice(0, 1))
@@ -107,7 +106,7 @@ def _refuses(case: Trial) -> str:
 
 def _shape(case: Trial) -> str:
     maps = case.maps()
-    if maps.shape != (IMAGES, SIDE, SIDE) or maps.dtype != torch.float32 or maps.requires_grad:
+    if maps.shape != (IMAGES, *case.images.shape[2:]) or maps.dtype != torch.float32 or maps.requires_grad:
         return f"maps are {tuple(maps.shape)} {maps.dtype}, requires_grad={maps.requires_grad}"
     return "" if bool(maps.isfinite().all()) else "maps hold NaN or infinite values"
 
@@ -213,7 +212,7 @@ def _explains_the_logit(case: Trial) -> str:
 def _price(case: Trial) -> str:
     with counting(case.model) as count:
         case.maps()
-    spent, declared = count.image_forwards / IMAGES, case.explainer.cost(SIDE)
+    spent, declared = count.image_forwards / IMAGES, case.explainer.cost(case.images.shape[-1])
     return f"declares {declared} image-forwards, spends {spent:.1f}" if spent > SLACK * declared + 1 else ""
 
 

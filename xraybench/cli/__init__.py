@@ -14,6 +14,7 @@ from xraybench import __version__
 from xraybench.cli._common import JSON, OUT, Commands, print_json
 from xraybench.cli.compare import compare
 from xraybench.cli.data import data
+from xraybench.cli.explain import explain
 from xraybench.cli.leaderboard import leaderboard
 from xraybench.cli.run import run
 from xraybench.errors import UsageError, XraybenchError
@@ -123,22 +124,7 @@ def doctor(out: Path, as_json: bool) -> None:
         click.echo(f"{name:14}{value}")
 
 
-@cli.command()
-@click.argument("image", type=click.Path(path_type=Path))
-@click.option("--run", "run_folder", type=click.Path(path_type=Path), required=True,
-              help="A run folder (runs/<name>) with a trained model.")  # fmt: skip
-@click.option("--model", help="A model of that run; may be left out where it has one.")
-@click.option("--explainer", default="grad-cam", show_default=True, help="One explainer, with parameters if any.")
-@click.option("--target", type=int, default=0, show_default=True, help="Number of the explained logit.")
-@click.option("--png", type=click.Path(path_type=Path), help="Where the overlay goes; by default here.")
-def explain(image: Path, run_folder: Path, model: str | None, explainer: str, target: int, png: Path | None) -> None:
-    """Explain one radiograph (PNG, JPEG, TIFF, DICOM) with a trained model: writes an overlay."""
-    from xraybench.single import explain_image
-
-    made = explain_image(image, run_folder, model, explainer, target, png)
-    click.echo(f"{made.path}: {made.model}, logit {made.target} = {made.logit:.3f}; {made.legend}")
-
-
+cli.add_command(explain)
 cli.add_command(compare)
 cli.add_command(data)
 cli.add_command(leaderboard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,14 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In order of definition."""
         return list(self.commands)
+
+
+def names(values: Iterable[str]) -> tuple[str, ...]:
+    """Option values, comma lists taken apart; commas inside parentheses belong to a call."""
+    import re
+
+    parts = [part.strip() for value in values for part in re.split(r",(?![^(]*\))", value)]
+    return tuple(part for part in parts if part)
 
 
 def print_json(value: Any) -> None:

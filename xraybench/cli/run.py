@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from xraybench.cli._common import JSON, OUT, print_json, show_built_board
+from xraybench.cli._common import JSON, OUT, names, print_json, show_built_board
 from xraybench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FINISHED_WITH_FAILURES = 3
-
-
-def _names(values: Iterable[str]) -> tuple[str, ...]:
-    """Option values, comma lists taken apart; commas inside parentheses belong to a call."""
-    import re
-
-    parts = [part.strip() for value in values for part in re.split(r",(?![^(]*\))", value)]
-    return tuple(part for part in parts if part)
 
 
 def run_options(command: F) -> F:
@@ -55,9 +47,9 @@ def request_of(options: Mapping[str, Any]) -> Request:
     except ValueError as error:
         raise UsageError(f"cannot read --seeds {options['seeds']!r}", "give whole numbers: --seeds 0,1,2") from error
     return Request(
-        explainers=_names(options["explainers"]),
-        metrics=_names(options["metrics"]),
-        models=_names(options["models"]),
+        explainers=names(options["explainers"]),
+        metrics=names(options["metrics"]),
+        models=names(options["models"]),
         seeds=seeds,
         preset=options["preset"],
         source=options["source"],

@@ -18,20 +18,27 @@ from xraybench.explainers._lrp_sums import with_sums
 from xraybench.explainers._model import explained
 
 Start = Literal["logit", "one"]
+UNRULED = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.Mish)  # zennit hands gradients through them, not relevance
 ZERO_BIAS = "bias"  # biases take no relevance, so that what arrives at the image is the logit
+
+
+PASSING = ((Threshold, Pass()), (nn.LocalResponseNorm, Pass()))  # what hands relevance on as it comes
 
 
 def prepared(model: nn.Module, bn: str) -> nn.Module:
     """A copy to propagate through: BatchNorms folded (`canonised`) or left for the Pass rule (`pass`), sums visible."""
     if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
         raise NotApplicableError("the rules of relevance propagation do not know attention")
+    unruled = next((type(module).__name__ for module in model.modules() if isinstance(module, UNRULED)), None)
+    if unruled is not None:
+        raise NotApplicableError(f"relevance propagation has no rule for {unruled}: its sum would not be the logit")
     return with_sums(canonised(model) if bn == "canonised" else detached_copy(model))
 
 
 def epsilon_plus_flat(epsilon: float, stabilizer: float) -> SpecialFirstLayerMapComposite:
     """Epsilon in linear layers, z+ in convolutions, flat in the first layer (Lapuschkin et al., 2019)."""
     layers = [
-        (Threshold, Pass()),
+        *PASSING,
         *layer_map_base(stabilizer),
         (Convolution, ZPlus(stabilizer, ZERO_BIAS)),
         (Linear, Epsilon(epsilon, ZERO_BIAS)),
@@ -51,19 +58,19 @@ def deep_taylor(low: Tensor, high: Tensor, side: torch.Size, stabilizer: float) 
 
     side: height and width of the images, for a first layer that sees them flattened.
     """
-    layers = [(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, ZPlus(stabilizer, ZERO_BIAS))]
+    layers = [*PASSING, *layer_map_base(stabilizer), (Linear, ZPlus(stabilizer, ZERO_BIAS))]
     return SpecialFirstLayerMapComposite(layers, _box(low, high, side, stabilizer))
 
 
 def everywhere_epsilon(epsilon: float, stabilizer: float) -> LayerMapComposite:
     """The epsilon rule in every layer (LRP-0 where it is near 0)."""
-    return LayerMapComposite([(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, Epsilon(epsilon, ZERO_BIAS))])
+    return LayerMapComposite([*PASSING, *layer_map_base(stabilizer), (Linear, Epsilon(epsilon, ZERO_BIAS))])
 
 
 def everywhere_alpha_beta(alpha: float, beta: float, stabilizer: float) -> LayerMapComposite:
     """The alpha-beta rule in every layer."""
     rule = AlphaBeta(alpha, beta, stabilizer, ZERO_BIAS)
-    return LayerMapComposite([(Threshold, Pass()), *layer_map_base(stabilizer), (Linear, rule)])
+    return LayerMapComposite([*PASSING, *layer_map_base(stabilizer), (Linear, rule)])
 
 
 def epsilon_gamma_box(
@@ -71,7 +78,7 @@ def epsilon_gamma_box(
 ) -> SpecialFirstLayerMapComposite:
     """Epsilon in linear layers, gamma in convolutions, z-box in the first layer (Montavon et al., 2019)."""
     layers = [
-        (Threshold, Pass()),
+        *PASSING,
         *layer_map_base(stabilizer),
         (Convolution, Gamma(gamma, stabilizer, ZERO_BIAS)),
         (Linear, Epsilon(epsilon, ZERO_BIAS)),

@@ -23,7 +23,7 @@ class _Lrp:
     family: ClassVar[str] = "lrp"
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "gradient"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if self.bn not in ("canonised", "pass"):

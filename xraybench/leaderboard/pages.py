@@ -86,9 +86,9 @@ def render(runs: Sequence[RunData], *, with_images: bool = False) -> dict[str, s
             f"{stem}.csv": formats.to_csv(board),
             f"{stem}.md": formats.to_markdown(board),
         }
-    environment = _environment()
-    index = environment.get_template("board.html").render(boards=boards, data_files=list(pages))
-    return {"index.html": index, **pages, **_explainer_pages(environment, runs, boards, with_images)}
+    made = environment()
+    index = made.get_template("board.html").render(boards=boards, data_files=list(pages))
+    return {"index.html": index, **pages, **_explainer_pages(made, runs, boards, with_images)}
 
 
 def _explainer_pages(
@@ -202,7 +202,7 @@ def _drawn(function: Any) -> Any:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("xraybench.leaderboard"),
         autoescape=True,

@@ -1,0 +1,102 @@
+"""Every explainer on a network of every architectural family; the page that says which runs where."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from xraybench import registry
+from xraybench.checks import check_explainer
+from xraybench.checks.conservation import METHODS, SUBJECTS, TOLERANCE, conserved, one_signed, share
+from xraybench.checks.families import FAMILIES, network
+from xraybench.checks.matrix import FEW, page, reason
+
+PAGE = Path(__file__).parents[2] / "docs/explainers-and-models.md"
+SAMPLE = ("gradient", "cam", "grad-cam", "deeplift", "guided-backprop", "lrp-epsilon-plus-flat", "attention-rollout")
+NEW = [name for name in FAMILIES if name not in ("small-cnn", "densenet", "mlp", "cxr-cnn5")]
+
+
+@cache
+def tables() -> dict[str, dict[str, dict[str, str]]]:
+    """Heading of a table's first column, then row, then column -> cell. The second of a name is `name 2`."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for block in re.findall(r"(?:^\|.*\n)+", PAGE.read_text(), re.MULTILINE):
+        rows = [[cell.strip(" `") for cell in line.strip("| \n").split("|")] for line in block.splitlines()]
+        name = rows[0][0] if rows[0][0] not in found else f"{rows[0][0]} 2"
+        found[name] = {row[0]: dict(zip(rows[0][1:], row[1:], strict=True)) for row in rows[2:]}
+    return found
+
+
+def reasons() -> dict[str, str]:
+    return {"yes": ""} | dict(re.findall(r"^(\d+)\. (.*)$", PAGE.read_text(), re.MULTILINE))
+
+
+def test_the_page_has_every_explainer_family_and_method():
+    assert list(tables()["explainer"]) == list(registry.EXPLAINERS)
+    assert list(tables()["explainer"]["gradient"]) == list(FAMILIES)
+    assert list(tables()["network"]) == list(tables()["network 2"]) == list(SUBJECTS)
+    models = set(re.findall(r"[\w-]+", " ".join(family.models for family in FAMILIES.values())))
+    assert models == set(registry.MODELS)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_sample_runs_or_is_skipped_as_the_page_says(family):
+    for name in SAMPLE if family != "cxr-cnn5" else SAMPLE[-2:]:  # larger than the others
+        assert reason(name, family) == reasons()[tables()["explainer"][name][family]], name
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_relevance_is_conserved_as_the_page_says(subject):
+    for method in METHODS:
+        assert conserved(subject, method) == tables()["network"][subject][method], method
+
+
+def test_relevance_is_conserved_wherever_a_method_applies():
+    """Beta's share apart, where neurons have contributions of one sign."""
+    skipped = {"efficientnet": set(METHODS), "convnext": set(METHODS), "vit": set(METHODS), "mlp": {METHODS[0]}}
+    for name, row in tables()["network"].items():
+        for method in METHODS:
+            if method in skipped.get(name, ()):
+                assert row[method] == "n/a"
+            elif method == "lrp-alpha2-beta1" and row["one-signed neurons"] == "yes":
+                assert float(row[method]) > TOLERANCE
+            else:
+                assert row[method] == "exact", (name, method)
+
+
+@pytest.mark.parametrize("subject", ["small-cnn", "vgg", "squeezenet"])
+def test_one_signed_neurons_are_where_the_page_says(subject):
+    assert ("yes" if one_signed(subject) else "none") == tables()["network"][subject]["one-signed neurons"]
+
+
+@pytest.mark.parametrize("family", ["small-cnn", "vgg"])
+def test_black_absorbs_as_the_page_says(family):
+    for method in METHODS:
+        stated = float(tables()["network 2"][family][method])
+        assert float(share(family, method)) == pytest.approx(stated, abs=0.2), method
+
+
+@pytest.mark.parametrize("family", NEW)
+@pytest.mark.parametrize("name", ["deeplift", "grad-cam", "lrp-epsilon-plus-flat", "attention-rollout"])
+def test_a_sample_keeps_every_promise(name, family):
+    assert_promises(name, family)
+
+
+@pytest.mark.slow
+def test_the_page_is_what_the_checks_find():
+    assert PAGE.read_text() == page(), "remake it: python -m xraybench.checks.matrix > docs/explainers-and-models.md"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", registry.EXPLAINERS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_keeps_every_promise(name, family):
+    assert_promises(name, family)
+
+
+def assert_promises(name: str, family: str) -> None:
+    built = registry.build("explainers", registry.parse_call(name + FEW.get(name, "")))
+    findings = check_explainer(built, {family: network(family)}, FAMILIES[family].side)
+    assert findings
+    assert not [f"{finding.name}: {finding.detail}" for finding in findings if not finding.passed]

@@ -1,0 +1,98 @@
+"""Multi-label tasks may explain each true label by itself: an item is an image and a label."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.run.conftest import scores_of
+from tests.run.test_every_task import Silent, shrunk
+from xraybench.cells.bench import Bench
+from xraybench.cells.items import Items
+from xraybench.cells.place import Place
+from xraybench.explainers.gradient import Gradient
+from xraybench.leaderboard.records import load_run
+from xraybench.leaderboard.tables import build_board
+from xraybench.planning import Plan, Request, make_plan
+from xraybench.results import CellRecord, iterate_records, read_scores
+from xraybench.runner import Engine, execute, open_source
+from xraybench.tasks import load_task
+
+ITEMS = 12
+METRICS = ("relevance-mass", "srg", "max-sensitivity(draws=2, patients=3)", "twin-localisation")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Plan, object]:
+    task = shrunk(load_task("chexpert"))
+    preset = task.presets["quick"]
+    sources = {"phantom-chexpert": preset.sources["phantom-chexpert"] | {"train": 40, "validation": 16, "test": 32}}
+    explained = task.explained.model_copy(update={"target": "each-label"})
+    presets = {"quick": preset.model_copy(update={"sources": sources})}
+    task = task.model_copy(update={"explained": explained, "presets": presets})
+    request = Request(explainers=("gradient",), metrics=METRICS, limit=ITEMS)
+    plan = make_plan(task, open_source(task, request), request)
+    outcome = execute(plan, tmp_path_factory.mktemp("each"), Engine("cpu", 1), "failed", "", Silent())
+    assert outcome.failures == ()
+    return plan, outcome.folder
+
+
+@pytest.fixture(scope="module")
+def desk(finished) -> Bench:
+    plan, folder = finished
+    return Bench(Place(folder, folder.parent / "data" / plan.data_digest, plan.task, ITEMS, "cpu", ""))
+
+
+def test_items_are_the_pairs_of_image_and_true_label():
+    true = np.array([[0, 1, 1], [0, 0, 0], [1, 0, 1]], dtype=bool)
+    items = Items.of_labels(true, ["a", "b", "c"], 3)
+    assert items.named(pd.Series(["x", "x", "z"])) == ["x: b", "x: c", "z: a"]
+    assert items.positions.tolist() == [0, 0, 2]
+    masks = {name: np.zeros((3, 2, 2), dtype=bool) for name in ("finding", "finding:a", "finding:b", "lung")}
+    masks["finding"][:] = masks["finding:a"][2, 0] = masks["finding:b"][0, 1] = masks["lung"][2] = True
+    own = items.regions(masks)
+    assert own["finding"].sum((1, 2)).tolist() == [2, 0, 2]  # c has no region of its own
+    assert own["finding"][0, 1].all()
+    assert own["finding"][2, 0].all()
+    assert own["lung"].any((1, 2)).tolist() == [False, False, True]
+
+
+def test_where_labels_have_no_regions_the_finding_stays():
+    items = Items.of_labels(np.ones((2, 2), dtype=bool), ["a", "b"], 4)
+    finding = np.random.default_rng(0).random((2, 3, 3)) > 0.5
+    np.testing.assert_array_equal(items.regions({"finding": finding})["finding"], finding[[0, 0, 1, 1]])
+
+
+def test_each_true_label_has_its_own_map_and_region(finished, desk):
+    plan, folder = finished
+    labels = desk.prepared.index[plan.task.labels].iloc[desk.explained_rows].to_numpy()
+    targets = desk.targets(torch.nn.Identity()).numpy()
+    assert (labels[np.arange(ITEMS), targets] == 1).all()
+    assert len(set(desk.explained_rows.tolist())) < ITEMS  # some image has several
+    source = open_source(plan.task, Request())
+    regions = source.regions(desk.prepared.index.iloc[desk.explained_rows[1]].to_dict())
+    own = regions.get(f"finding:{plan.task.labels[targets[1]]}", np.zeros_like(next(iter(regions.values()))))
+    assert bool(desk.regions["finding"][1].any()) == bool(own.any())
+
+    records = iterate_records(folder / "cells", "cell.json", CellRecord)
+    (cell,) = (path for path, record in records if record.explainer == "gradient")
+    (job,) = plan.models
+    expected = Gradient()(desk.model(job), desk.explained_images, torch.from_numpy(targets), desk.context)
+    np.testing.assert_allclose(np.load(cell / "maps.npy"), expected.numpy(), rtol=1e-3, atol=1e-6)
+    scores = read_scores(cell / "scores" / "relevance-mass.parquet")
+    assert scores["image_id"].tolist() == desk.explained_table["image_id"].tolist()
+    assert scores["image_id"].is_unique
+    blank = ~desk.regions["finding"].flatten(1).any(1).numpy()
+    np.testing.assert_array_equal(scores["value"].isna(), blank)
+
+
+def test_the_oracle_marks_the_labels_own_region_and_the_board_is_built(finished):
+    _, folder = finished
+    board = build_board(load_run(folder))
+    (oracle,) = (row for row in board.rows if row.explainer == "oracle")
+    assert oracle.scores["relevance-mass"].mean == pytest.approx(1)
+    (gradient,) = (row for row in board.rows if row.explainer == "gradient")
+    assert {"srg", METRICS[2]} <= set(gradient.scores)
+    assert "twin-localisation" in gradient.skipped
+    assert "At most 12 pairs of a label" in board.explained
+    assert scores_of(folder.parent)

@@ -1,0 +1,47 @@
+"""What is explained: images, each for one logit; or, of images with several true labels, each label by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FINDING = "finding"
+
+
+@dataclass(frozen=True)
+class Items:
+    """positions: int64 [M] among the chosen images, in their order; labels: int64 [M] where each item is a label of its
+    image, by number, and names: those labels.
+    """
+
+    positions: NDArray[np.int64]
+    labels: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of_labels(cls, true: NDArray[np.bool_], names: Sequence[str], most: int) -> Items:
+        """Pairs of image and true label from [N,K], image by image, at most so many."""
+        pairs = np.argwhere(true)[:most]
+        return cls(pairs[:, 0], pairs[:, 1], tuple(names[number] for number in pairs[:, 1]))
+
+    def named(self, ids: pd.Series) -> list[str]:
+        """A name for each item from the ids [M] of its images: scores are paired by it."""
+        if self.labels is None:
+            return list(ids)
+        return [f"{image_id}: {name}" for image_id, name in zip(ids, self.names, strict=True)]
+
+    def regions(self, stored: Mapping[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
+        """Masks [M,S,S] of the items from those of the images; `finding` is the label's own where there are such.
+
+        A label without a region of its own has a blank `finding`: nothing is known of where it is.
+        """
+        masks = {name: mask[self.positions] for name, mask in stored.items()}
+        if self.labels is not None and any(name.startswith(f"{FINDING}:") for name in stored):
+            blank = np.zeros_like(next(iter(masks.values()))[0])
+            own = [masks.get(f"{FINDING}:{name}") for name in self.names]
+            masks[FINDING] = np.stack([blank if mask is None else mask[item] for item, mask in enumerate(own)])
+        return masks

@@ -1,0 +1,129 @@
+"""How far the sum of relevance is from the explained logit, network by network and rule by rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xraybench import registry
+from xraybench.checks.families import FAMILIES, network
+from xraybench.errors import NotApplicableError
+from xraybench.explainers._relevance import prepared
+from xraybench.spec import Context
+
+TOLERANCE = 1e-4  # relative
+IMAGES = 3
+METHODS = ("lrp-epsilon-plus-flat", "deep-taylor", "lrp-alpha2-beta1", "lrp-alpha1-beta0")
+SUBJECTS = ("densenet121", *FAMILIES)
+SIDES = {"densenet121": 32}
+CONDITIONS = f"""How far the sum of a map is from its logit, relative, in the worst of {IMAGES} images, each for its
+largest logit: in float64, stabiliser 1e-12, on images without exact zeros, BatchNorms folded into their neighbours,
+networks with random weights. `exact`: within {TOLERANCE:g}; `n/a`: the method is skipped. One-signed neurons are active
+and have contributions of one sign only (at padded corners, or where few inputs are active): alpha2-beta1 has no share
+of the other sign to give."""
+BLACK = """The same on images whose left half is black, with the methods' own stabiliser: the mean in percent of the
+logit, absorbed or made. Neurons that see nothing but black have no input to hand relevance to."""
+
+
+def conserved(subject: str, method: str) -> str:
+    """`exact`, the relative error, or `n/a`."""
+    try:
+        error = float(errors(subject, method, exact=True).max())
+    except NotApplicableError:
+        return "n/a"
+    return "exact" if error < TOLERANCE else f"{error:.2g}"
+
+
+def share(subject: str, method: str) -> str:
+    """The mean relative error on half-black images, in percent, or `n/a`."""
+    try:
+        return f"{100 * float(errors(subject, method, exact=False).mean()):.1f}"
+    except NotApplicableError:
+        return "n/a"
+
+
+def errors(subject: str, method: str, exact: bool) -> Tensor:
+    """|sum of the map - logit| / |logit| of every image; images as CONDITIONS or BLACK say."""
+    model, images, targets, context = _case(subject, black=not exact)
+    explainer: Any = registry.build("explainers", registry.parse_call(method))
+    if exact:
+        tiny = {"stabilizer": 1e-12, **({"epsilon": 1e-12} if hasattr(explainer, "epsilon") else {})}
+        explainer = replace(explainer, **tiny)
+    maps = explainer(model, images, targets, context)
+    with torch.no_grad():
+        logits = model(images).gather(1, targets[:, None])[:, 0]
+    found: Tensor = (maps.sum((1, 2)) - logits).abs() / logits.abs()
+    return found
+
+
+def one_signed(subject: str) -> int:
+    """How many active neurons of convolutions and linear layers, over the images, have contributions of one sign."""
+    model, images, _, _ = _case(subject, black=False)
+    copy = prepared(model, "canonised")
+    found: list[int] = []
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        signs = [_contributions(layer, inputs[0], sign) == 0 for sign in (1, -1)]
+        found.append(int(((signs[0] | signs[1]) & (output > 0)).sum()))
+
+    for module in copy.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        copy(images)
+    return sum(found)
+
+
+def _contributions(layer: nn.Module, inputs: Tensor, sign: int) -> Tensor:
+    """The sum of a layer's contributions x w that have the sign."""
+    assert isinstance(layer, nn.Conv2d | nn.Linear)
+    total = torch.zeros(())
+    for part, towards in ((inputs.clamp(min=0), sign), (inputs.clamp(max=0), -sign)):
+        weight = layer.weight.clamp(min=0) if towards > 0 else layer.weight.clamp(max=0)
+        total = total + _applied(layer, part, weight)
+    return total
+
+
+def _applied(layer: nn.Conv2d | nn.Linear, inputs: Tensor, weight: Tensor) -> Tensor:
+    """The layer without its bias, of another weight."""
+    if isinstance(layer, nn.Linear):
+        return functional.linear(inputs, weight)
+    return functional.conv2d(inputs, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+
+@cache
+def _case(subject: str, black: bool) -> tuple[nn.Module, Tensor, Tensor, Context]:
+    generator = torch.Generator().manual_seed(5)
+    side = SIDES.get(subject) or FAMILIES[subject].side
+    images = 0.02 + 0.98 * torch.rand(IMAGES, 1, side, side, generator=generator).double()
+    if black:
+        images[..., : side // 2] = 0
+    low, high = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+    seeds = torch.arange(IMAGES)
+    context = Context(torch.zeros(1, side, side), images.float(), low, high, seeds, batch_size=IMAGES)
+    model = _network(subject)
+    with torch.no_grad():
+        targets = model(images).abs().argmax(1)  # a logit of 0, as of a network that ends in a ReLU, says nothing
+    return model, images, targets, context
+
+
+@cache
+def _network(subject: str) -> nn.Module:
+    """Random weights, logits away from zero, statistics of BatchNorms that are not trivial."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        if subject in FAMILIES:
+            model = network(subject)
+        else:
+            model = registry.load(registry.find("models", subject))(3, 1, SIDES[subject])
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.weight, 0.5, 1.5)
+                nn.init.uniform_(module.running_var, 0.5, 2.0)  # type: ignore[arg-type]
+    made: nn.Module = model.double().eval()
+    return made

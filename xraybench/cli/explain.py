@@ -1,0 +1,60 @@
+"""`xraybench explain`: radiographs explained with a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xraybench.cli._common import JSON, names, print_json
+from xraybench.errors import UsageError
+
+
+@click.command()
+@click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--run", "run_folder", type=click.Path(path_type=Path), required=True,
+              help="A run folder (runs/<name>) with a trained model.")  # fmt: skip
+@click.option("--model", help="A model of that run; may be left out where it has one.")
+@click.option("--explainer", "explainers", multiple=True, default=("grad-cam",), show_default=True,
+              help='By name and with parameters, or all, fast: "rise(masks=500)". Repeat, or use commas.')  # fmt: skip
+@click.option("--target", "targets", multiple=True, default=("predicted",), show_default=True,
+              help="What is explained: predicted, a label, or a logit's number. Repeat, or use commas.")  # fmt: skip
+@click.option("--box", help="Outline X,Y,WIDTH,HEIGHT (pixels of the file) on the pictures of a single image.")
+@click.option("--out", type=click.Path(path_type=Path), default="explained", show_default=True,
+              help="Folder of the pictures and their page.")  # fmt: skip
+@JSON
+def explain(
+    images: tuple[Path, ...], run_folder: Path, model: str | None, explainers: tuple[str, ...],
+    targets: tuple[str, ...], box: str | None, out: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Explain radiographs (PNG, JPEG, TIFF, DICOM) with a trained model: overlays side by side, and a page."""
+    from xraybench.single.explain import Request, explain_images
+    from xraybench.single.findings import as_json as values_of
+    from xraybench.single.page import write_page
+    from xraybench.single.picture import write_picture
+
+    request = Request(images, run_folder, model, names(explainers), names(targets), _box(box))
+    findings = explain_images(request)
+    files = {one.name: out / f"{one.name}.png" for one in findings.images} | {"page": out / "index.html"}
+    for one in findings.images:
+        write_picture(files[one.name], findings, one)
+    write_page(files["page"], findings)
+    for skipped in findings.skipped:
+        click.echo(f"skipped: {skipped.explainer}: {skipped.reason}", err=True)
+    if as_json:
+        print_json(values_of(findings, files))
+        return
+    for one in findings.images:
+        said = ", ".join(f"{target.label}: logit {target.logit:.3f}" for target in one.targets)
+        click.echo(f"{files[one.name]}: {findings.model}, {said}")
+    click.echo(f"page: {files['page']}")
+
+
+def _box(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"cannot read --box {text!r}", "give X,Y,WIDTH,HEIGHT in pixels") from error
+    return x, y, width, height

@@ -1,0 +1,163 @@
+"""Explain radiographs with a trained model of a run: several images, explainers and targets at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xraybench import registry
+from xraybench.cells.bench import Bench
+from xraybench.data.preprocessing import View, process
+from xraybench.data.radiograph import read_radiograph
+from xraybench.errors import NotApplicableError, UsageError
+from xraybench.identity import seed_of
+from xraybench.leaderboard.overlays import Floats, colour_scale
+from xraybench.planning import expand, with_settings
+from xraybench.registry import Call
+from xraybench.single.findings import Explained, Findings, MapOf, Skipped, Target
+from xraybench.single.targets import check_targets, outputs_of, probabilities, targets_of
+from xraybench.single.trained import Trained, trained_model
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SHOWN = 512  # pixels a side of the radiograph as it is shown
+Box = tuple[float, float, float, float]  # x, y, width, height: pixels of the file
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. explainers: calls or groups; targets: `predicted`, labels, numbers of logits.
+
+    box: a finding's place, to be outlined; for a single image.
+    """
+
+    images: tuple[Path, ...]
+    run: Path
+    model: str | None
+    explainers: tuple[str, ...]
+    targets: tuple[str, ...]
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A decoded radiograph: what the model sees, float32 [S,S], what is shown of it, and the box on that."""
+
+    path: Path
+    seen: np.ndarray
+    grey: NDArray[np.uint8]
+    box: NDArray[np.bool_]
+
+
+def explain_images(request: Request) -> Findings:
+    """Every image explained; errors (a file, a name, a run that will not do) come before anything is computed.
+
+    UsageError where no explainer applies to the model; those that do not are in `skipped`.
+    """
+    import torch
+
+    if request.box and len(request.images) > 1:
+        raise UsageError("a box belongs to one image", "give one image with --box")
+    trained = trained_model(request.run, request.model)
+    task = trained.place.task
+    check_targets(request.targets, task)
+    calls = expand("explainers", request.explainers, task, trained.preset)
+    built = [(call, registry.build("explainers", with_settings(call, trained.preset.explainers))) for call in calls]
+    desk = Bench(trained.place)
+    shown = [_decoded(path, trained, desk.image_size, request.box) for path in request.images]
+    network = desk.model(trained.job)
+    inputs = desk.normalised(torch.from_numpy(np.stack([one.seen for one in shown])).to(desk.device))
+    with torch.inference_mode():
+        logits = network(inputs).double().cpu().numpy()
+    chosen = [targets_of(request.targets, task, row) for row in logits]
+    found, skipped = _maps(built, network, inputs, desk, [path.name for path in request.images], chosen)
+    names = _names([one.path.stem for one in shown])
+    images = tuple(
+        Explained(one.path, name, one.grey, one.box, _by_label(trained, row), _targets(trained, row, numbers, maps))
+        for one, name, row, numbers, maps in zip(shown, names, logits, chosen, found, strict=True)
+    )
+    run = trained.run
+    return Findings(trained.job.label, run.name, run.title, run.phantom, desk.image_size, images, tuple(skipped))
+
+
+def _decoded(path: Path, trained: Trained, size: int, box: Box | None) -> _Shown:
+    radiograph = read_radiograph(path)
+    view = View(radiograph, {} if box is None else {"box": _mask(radiograph.shape, box)})
+    seen = process(view, trained.steps, size).image
+    shown = process(view, trained.steps, max(SHOWN, size))
+    grey = np.rint(255 * np.clip(shown.image, 0, 1)).astype(np.uint8)
+    return _Shown(path, seen, grey, shown.masks.get("box", np.zeros(grey.shape, dtype=bool)))
+
+
+def _mask(shape: tuple[int, ...], box: Box) -> np.ndarray:
+    x, y, width, height = (round(value) for value in box)
+    mask = np.zeros(shape, dtype=np.float32)
+    mask[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = 1
+    if not mask.any():
+        raise UsageError(f"the box {x},{y},{width},{height} lies outside of the image", "give X,Y,WIDTH,HEIGHT")
+    return mask
+
+
+def _maps(
+    built: Sequence[tuple[Call, Any]], network: nn.Module, inputs: Tensor, desk: Bench, names: Sequence[str],
+    chosen: Sequence[Sequence[int]],
+) -> tuple[list[dict[int, list[MapOf]]], list[Skipped]]:  # fmt: skip
+    """For each image, target -> maps; all pairs of image and target are explained as one batch."""
+    import torch
+
+    from xraybench.explaining import ExplainAgain
+
+    pairs = [(image, target) for image, targets in enumerate(chosen) for target in targets]
+    rows = torch.tensor([image for image, _ in pairs], device=desk.device)
+    targets = torch.tensor([target for _, target in pairs], device=desk.device)
+    seeds = torch.tensor([seed_of("image", names[image]) for image, _ in pairs])
+    context = replace(desk.context, seeds=seeds)
+    found: list[dict[int, list[MapOf]]] = [{target: [] for target in targets} for targets in chosen]
+    skipped = []
+    for call, explainer in built:
+        try:
+            maps = ExplainAgain(explainer, network, targets, context)(inputs[rows]).double().cpu().numpy()
+        except NotApplicableError as error:
+            skipped.append(Skipped(str(call), error.message))
+            continue
+        for (image, target), values in zip(pairs, maps, strict=True):
+            found[image][target].append(_map_of(call, explainer, values))
+    if len(skipped) == len(built):
+        reasons = "; ".join(f"{one.explainer}: {one.reason}" for one in skipped)
+        raise UsageError(f"no explainer applies to this model: {reasons}", "choose others: xraybench list explainers")
+    return found, skipped
+
+
+def _map_of(call: Call, explainer: Any, values: Floats) -> MapOf:
+    parameters = registry.parameters_of(explainer)
+    return MapOf(str(call), parameters, bool(explainer.signed), values, colour_scale(values))
+
+
+def _targets(
+    trained: Trained, logits: Floats, numbers: Sequence[int], maps: dict[int, list[MapOf]]
+) -> tuple[Target, ...]:
+    task = trained.place.task
+    shares = probabilities(task, logits)
+    return tuple(Target(outputs_of(task)[k], k, float(logits[k]), float(shares[k]), tuple(maps[k])) for k in numbers)
+
+
+def _by_label(trained: Trained, logits: Floats) -> dict[str, float]:
+    return dict(zip(outputs_of(trained.place.task), map(float, logits), strict=True))
+
+
+def _names(stems: Sequence[str]) -> list[str]:
+    """The stems, made unique: a second `wrist` is `wrist-2`."""
+    names: list[str] = []
+    for stem in stems:
+        count, name = 1, stem
+        while name in names:
+            count += 1
+            name = f"{stem}-{count}"
+        names.append(name)
+    return names
