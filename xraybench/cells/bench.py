@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from xraybench import registry
 from xraybench.cells.place import Place
 from xraybench.data.prepared import Prepared
+from xraybench.data.rows import among
 from xraybench.data.splits import INFERRED
-from xraybench.errors import DataError
+from xraybench.errors import DataError, NotApplicableError
 from xraybench.identity import seed_of
 from xraybench.lineage import ModelJob
 from xraybench.spec import Context, Twins
@@ -53,10 +54,15 @@ class Bench:
         """float32 [N,1,S,S], normalised."""
         return self.normalised(torch.from_numpy(self.prepared.grey(rows)).to(self.device))
 
+    @cached_property
+    def _among(self) -> NDArray[np.bool_]:
+        """bool, an entry an image: whether it is of the rows that this place is restricted to."""
+        return among(self.prepared.index, self.place.rows)
+
     def rows(self, split: str, inferred_labels: bool = True) -> NDArray[np.int64]:
         """Positions of a split's images; with `inferred_labels` False, without those whose label was inferred."""
         index = self.prepared.index
-        chosen = index["split"] == split
+        chosen = (index["split"] == split) & self._among
         if not inferred_labels and INFERRED in index:
             chosen &= ~index[INFERRED]
         return np.flatnonzero(chosen)
@@ -81,7 +87,15 @@ class Bench:
     @cached_property
     def explained_rows(self) -> NDArray[np.int64]:
         """Positions of the images that are explained."""
-        return self.prepared.explained.rows[: self.place.n_explained]
+        return self.prepared.explained.rows[self._explained]
+
+    @cached_property
+    def _explained(self) -> NDArray[np.int64]:
+        """Positions of these among the prepared ones; NotApplicableError where none is of this place's rows."""
+        places = np.flatnonzero(self._among[self.prepared.explained.rows])[: self.place.n_explained]
+        if not len(places):
+            raise NotApplicableError(f"none of the explained images has {dict(self.place.rows)}")
+        return places
 
     @cached_property
     def image_size(self) -> int:
@@ -123,7 +137,7 @@ class Bench:
     def regions(self) -> dict[str, Tensor]:
         """Named masks of the explained images, bool [M,S,S]."""
         stored = self.prepared.explained.regions
-        return {name: torch.from_numpy(mask[: self.place.n_explained]).to(self.device) for name, mask in stored.items()}
+        return {name: torch.from_numpy(mask[self._explained]).to(self.device) for name, mask in stored.items()}
 
     @cached_property
     def twins(self) -> Twins | None:
@@ -131,7 +145,7 @@ class Bench:
         twins = self.prepared.explained.twins
         if twins is None or "difference" not in self.regions:
             return None
-        grey = torch.from_numpy(twins[: self.place.n_explained]).to(self.device)
+        grey = torch.from_numpy(twins[self._explained]).to(self.device)
         return Twins(self.normalised(grey), self.regions["difference"])
 
     @cached_property
