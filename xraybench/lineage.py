@@ -28,7 +28,7 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Starts:
-    """What models start from, looked up before the plan is made: tasks by name, digests of weights files by path."""
+    """What models start from, looked up before a plan is made: tasks by `Stage.earlier`, digests of files by path."""
 
     tasks: Mapping[str, Earlier] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -108,8 +108,8 @@ def _link(setting: Setting, entry: ModelEntry, number: int, seed: int, before: o
     A stage on another task draws from a seed that no entry's name is part of, so that entries share it.
     """
     stage, task, source, data_digest = entry.stages[number], setting.task, setting.source, setting.data_digest
-    if stage.task is not None:
-        other = setting.starts.tasks[stage.task]
+    if stage.earlier is not None:
+        other = setting.starts.tasks[stage.earlier]
         task, source = other.task, other.source.name
         data_digest = data_digest_of(task, other.source, setting.preset, earlier=True)
     owner = entry.name if stage.task is None else ""

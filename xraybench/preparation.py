@@ -37,9 +37,10 @@ class Read:
 def prepare_data(plan: Plan, out: Path, workers: int, narrator: Narrator) -> tuple[Read, ...]:
     """The plan's data under `out`, and after them what earlier stages train on; prepared, unless they are there.
 
-    DataError where an earlier stage learns from a patient of the plan's test set.
+    DataError where an earlier stage learns from a patient of the plan's test set, or a stage's rows leave no image.
     """
     from xraybench.data.overlap import check_earlier
+    from xraybench.data.rows import check_rows
 
     sources = {plan.data_digest: Earlier(plan.task, plan.source), **plan.earlier}
     with writing_to(out):
@@ -49,6 +50,10 @@ def prepare_data(plan: Plan, out: Path, workers: int, narrator: Narrator) -> tup
         ]
     for other in others:
         check_earlier(other.named, target.named, f"the earlier stage on {other.of.task.name}")
+    indexes = {digest: read.prepared.index for digest, read in zip(sources, (target, *others), strict=True)}
+    for model in plan.models:
+        for link in model.links:
+            check_rows(indexes[link.data_digest], link.stage.rows, model.label)
     return target, *others
 
 

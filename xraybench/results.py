@@ -82,6 +82,8 @@ class RunRecord(Record):
     explained: str  # which test images are explained, for which target: a sentence for the page
     notes: list[str] = Field(default_factory=list)
     reference_values: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's, by model and score
+    reference_data: list[str] = Field(default_factory=list)  # sources, or in words: on what the paper scored
+    label_reference_values: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)  # model, score, label
     command: str
     definition: dict[str, Any] = Field(default_factory=dict)  # the task file, whole
 

@@ -133,6 +133,8 @@ def run_record(plan: Plan, command: str) -> RunRecord:
         explained=f"{_count(plan)} {which}, chosen by their ids; explained is {target}.",
         notes=task.notes,
         reference_values=task.reference,
+        reference_data=task.reference_data,
+        label_reference_values=task.label_reference,
         command=command,
         definition=task.model_dump(),
     )

@@ -12,29 +12,36 @@ from xraybench.lineage import Earlier, Starts
 from xraybench.planning import Request, chosen_models
 from xraybench.runner import default_source
 from xraybench.spec import Source
-from xraybench.tasks import Task, load_task
+from xraybench.tasks import Stage, Task, load_task
 
 
 def open_starts(task: Task, request: Request) -> Starts:
     """What the chosen models start from: the tasks of their earlier stages, opened, and the digests of weights files.
 
-    An earlier task's data come from --data where its source is the one that is asked for, else from the folder named by
-    the environment variable XRAYBENCH_DATA_<SOURCE>; phantoms and bundled data need none.
+    An earlier task's data come from --data where its source is the one that is asked for, else from the first of its
+    sources whose folder an environment variable XRAYBENCH_DATA_<SOURCE> names; phantoms and bundled data need none.
     """
     entries = [one for entry in chosen_models(task, request) for one in task.chain(entry)]
-    names = dict.fromkeys(stage.task for entry in entries for stage in entry.stages if stage.task is not None)
+    stages = {stage.earlier: stage for entry in entries for stage in entry.stages if stage.earlier is not None}
     files = dict.fromkeys(entry.weights for entry in entries if entry.weights is not None)
     for file in files:
         if not Path(file).is_file():
             raise DataError(f"{file}: no such weights file", "give a state dict (.pth) or a .safetensors file")
-    tasks = {name: _open_earlier(load_task(name), task, request) for name in names}
+    tasks = {name: _open_earlier(_task_of(stage), task, request) for name, stage in stages.items()}
     return Starts(tasks, {file: digest_file(Path(file)) for file in files})
+
+
+def _task_of(stage: Stage) -> Task:
+    """The task of an earlier stage, with the classes that the stage learns instead of that task's labels."""
+    task = load_task(stage.task or "")
+    return task.model_copy(update={"kind": "multi-class", "labels": stage.labels}) if stage.labels else task
 
 
 def _open_earlier(earlier: Task, task: Task, request: Request) -> Earlier:
     target = request.source or default_source(task, request)
-    name = target if target in earlier.sources else earlier.sources[0]
-    variable = f"XRAYBENCH_DATA_{name.upper().replace('-', '_')}"
+    named = next((source for source in earlier.sources if _variable(source) in os.environ), earlier.sources[0])
+    name = target if target in earlier.sources else named
+    variable = _variable(name)
     folder = os.environ.get(variable)
     root = request.data if name == target else Path(folder) if folder else None
     if root is not None and not root.is_dir():
@@ -42,3 +49,8 @@ def _open_earlier(earlier: Task, task: Task, request: Request) -> Earlier:
     preset = earlier.presets.get(request.preset) or next(iter(earlier.presets.values()))
     source: Source = registry.load(registry.find("sources", name))(root, preset.sources.get(name, {}))
     return Earlier(earlier, source)
+
+
+def _variable(source: str) -> str:
+    """The environment variable that names a source's folder."""
+    return f"XRAYBENCH_DATA_{source.upper().replace('-', '_')}"

@@ -20,6 +20,9 @@ Parameters = dict[str, Any]
 Steps = tuple[Step, ...]
 
 
+DATA_OF_STAGE = ("task", "labels", "rows")  # keys of a stage that say on what it trains; the others say how
+
+
 class _Table(BaseModel):
     """Base of all tables of a task file: an unknown key is an error."""
 
@@ -30,6 +33,8 @@ class Stage(_Table):
     """One training stage; a model entry's stages follow one another. Either `epochs` or `iterations` says how long."""
 
     task: str | None = None  # another task, whose data and labels an earlier stage trains on
+    labels: list[str] = Field(default_factory=list)  # of that task's data, learnt as classes instead of its labels
+    rows: dict[str, list[str | int | float | bool]] = Field(default_factory=dict)  # only images with these values
     epochs: int | None = Field(default=None, gt=0)
     iterations: int | None = Field(default=None, gt=0)  # optimiser steps
     batch_size: int = Field(gt=0)
@@ -69,18 +74,25 @@ class Stage(_Table):
     search: dict[str, list[Any]] = Field(default_factory=dict)  # values to draw from, by the name of a field above
     search_draws: int = Field(default=0, ge=0)  # recipes drawn; the one with the least validation loss is kept
 
+    @property
+    def earlier(self) -> str | None:
+        """What it trains on, if not on the entry's own task: that task, and the labels learnt instead of its own."""
+        return None if self.task is None else " ".join([self.task, *self.labels])
+
     @model_validator(mode="after")
     def _fits_together(self) -> Stage:
         if (self.epochs is None) == (self.iterations is None):
             raise ValueError("give either epochs or iterations")
+        if self.labels and self.task is None:
+            raise ValueError("labels are those of an earlier stage: they go with its task")
         if self.micro_batch is not None and self.micro_batch > self.batch_size:
             raise ValueError("micro_batch is larger than batch_size")
         if (self.schedule == "steps") != bool(self.decay_at) or len(self.decay_at) != len(self.decay_to):
             raise ValueError('schedule "steps" takes decay_at and decay_to, as many of one as of the other')
         if bool(self.search) != bool(self.search_draws):
             raise ValueError("search and search_draws go together")
-        if unknown := set(self.search) - (set(type(self).model_fields) - {"search", "search_draws"}):
-            raise ValueError(f"search names no field of a stage: {', '.join(sorted(unknown))}")
+        if unknown := set(self.search) - (set(type(self).model_fields) - {*DATA_OF_STAGE, "search", "search_draws"}):
+            raise ValueError(f"search names no field of a recipe: {', '.join(sorted(unknown))}")
         return self
 
 
@@ -163,6 +175,8 @@ class Task(_Preprocessed):
     models: list[ModelEntry] = Field(min_length=1)
     presets: dict[str, Preset] = Field(min_length=1)
     reference: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's scores, by its model
+    reference_data: list[str] = Field(default_factory=list)  # sources, or in words: on what the paper scored
+    label_reference: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)  # model -> score -> label
     notes: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -16,8 +16,9 @@ from xraybench import registry
 from xraybench.cells.items import Items
 from xraybench.cells.place import Place
 from xraybench.data.prepared import Prepared
+from xraybench.data.rows import among
 from xraybench.data.splits import INFERRED
-from xraybench.errors import DataError
+from xraybench.errors import DataError, NotApplicableError
 from xraybench.identity import seed_of
 from xraybench.lineage import ModelJob
 from xraybench.spec import Context, Twins
@@ -54,10 +55,15 @@ class Bench:
         """float32 [N,1,S,S], normalised."""
         return self.normalised(torch.from_numpy(self.prepared.grey(rows)).to(self.device))
 
+    @cached_property
+    def _among(self) -> NDArray[np.bool_]:
+        """bool, an entry an image: whether it is of the rows that this place is restricted to."""
+        return among(self.prepared.index, self.place.rows)
+
     def rows(self, split: str, inferred_labels: bool = True) -> NDArray[np.int64]:
         """Positions of a split's images; with `inferred_labels` False, without those whose label was inferred."""
         index = self.prepared.index
-        chosen = index["split"] == split
+        chosen = (index["split"] == split) & self._among
         if not inferred_labels and INFERRED in index:
             chosen &= ~index[INFERRED]
         return np.flatnonzero(chosen)
@@ -81,11 +87,18 @@ class Bench:
 
     @cached_property
     def items(self) -> Items:
-        """What is explained: images, or pairs of an image and one of its true labels."""
+        """What is explained of this place's rows: images, or pairs of an image and one of its true labels.
+
+        NotApplicableError where none of the explained images is of these rows.
+        """
         rows, most = self.prepared.explained.rows, self.place.n_explained
+        places = np.flatnonzero(self._among[rows])
+        if not len(places):
+            raise NotApplicableError(f"none of the explained images has {dict(self.place.rows)}")
         if self.place.task.explained.target != "each-label":
-            return Items(np.arange(min(most, len(rows))))
-        return Items.of_labels(self.labels(rows).cpu().numpy() == 1, self.place.task.labels, most)
+            return Items(places[:most])
+        pairs = Items.of_labels(self.labels(rows[places]).cpu().numpy() == 1, self.place.task.labels, most)
+        return replace(pairs, positions=places[pairs.positions])
 
     @cached_property
     def explained_rows(self) -> NDArray[np.int64]:

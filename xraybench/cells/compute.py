@@ -60,7 +60,7 @@ def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
     """Explain and score one cell, or add to a finished one the metrics it lacks; an error becomes its record."""
     folder = place.cell_folder(job)
     try:
-        record = _compute(bench(place), job, folder, report)
+        record = _compute(bench(place.for_model(job.model)), job, folder, report)
     except NotApplicableError as error:
         record = _cell_record(place, job, status="skipped", reason=error.message)
     except OSError:  # a full or read-only disk is not this cell's fault: the run stops and says so

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xraybench.lineage import Link, ModelJob
@@ -20,13 +21,18 @@ class Place:
     n_explained: int
     device: str
     command: str  # what makes a row again, up to --model and --explainer
+    rows: Mapping[str, Sequence[object]] = field(default_factory=dict)  # only images with these values; {}: all
 
     def __hash__(self) -> int:
         return hash((self.run, self.data, self.device))
 
     def of(self, link: Link) -> Place:
-        """The same place with the data and the task that a stage trains on."""
-        return replace(self, data=self.data.parent / link.data_digest, task=link.task)
+        """The same place with the data, the task and the rows that a stage trains on."""
+        return replace(self, data=self.data.parent / link.data_digest, task=link.task, rows=link.stage.rows)
+
+    def for_model(self, job: ModelJob) -> Place:
+        """The same place with the rows that a model was trained on last: it is tested and explained on such images."""
+        return replace(self, rows=job.entry.stages[-1].rows)
 
     def stage_folder(self, link: Link) -> Path:
         """Where the record and weights of an earlier stage lie, for all runs under one output folder."""

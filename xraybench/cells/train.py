@@ -44,7 +44,7 @@ def train_model(place: Place, job: ModelJob, report: Report) -> ModelRecord:
         return read_record(folder / "model.json", ModelRecord)
     made = _kept(place, job, len(job.links) - 1) or _made(place, job, len(job.links) - 1, report)
     _save(made.model, folder)
-    record = _model_record(bench(place), job, made)
+    record = _model_record(bench(place.for_model(job)), job, made)
     write_record(folder / "model.json", record)
     return record
 

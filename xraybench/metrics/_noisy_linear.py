@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 TOLERANCE = 1e-5  # of the residual, relative to the right-hand side
-NEIGHBOURS = ((1 / 12, 1 / 6, 1 / 12), (1 / 6, 0.0, 1 / 6), (1 / 12, 1 / 6, 1 / 12))
 
 
 def linear_imputation(images: Tensor, keep: Tensor) -> Tensor:
@@ -24,15 +23,21 @@ def linear_imputation(images: Tensor, keep: Tensor) -> Tensor:
     values = images.flatten(0, 1)[:, None]
     solvable = known.flatten(1).any(1)[:, None, None, None]
     replaced = (~known & solvable).to(images.dtype)
-    weights = images.new_tensor(NEIGHBOURS)[None, None]
-    degree = functional.conv2d(torch.ones_like(values[:1]), weights, padding=1)
+    degree = _neighbours(torch.ones_like(values[:1]))
 
     def operator(x: Tensor) -> Tensor:
-        return replaced * (degree * x - functional.conv2d(x, weights, padding=1))
+        return replaced * (degree * x - _neighbours(x))
 
     start = torch.where(known, values, _mean(values, known | ~solvable))
     correction = _conjugate_gradients(operator, -operator(start), replaced * degree)
     return (start + correction).view_as(images)
+
+
+def _neighbours(x: Tensor) -> Tensor:
+    """K x: (1, 2, 1) down times (1, 2, 1) across, over 12, less the pixel itself. Sums beat a convolution of one channel."""
+    padded = functional.pad(x, (1, 1, 1, 1))
+    down = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
+    return (down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 12 - x / 3
 
 
 def _mean(values: Tensor, used: Tensor) -> Tensor:

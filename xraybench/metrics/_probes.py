@@ -13,11 +13,11 @@ from xraybench.metrics._subsets import Subsets
 from xraybench.spec import Evidence
 
 
-def subsets(evidence: Evidence, design: Subsets, share: float) -> Tensor:
-    """Bool [B,draws,H,W]: the replaced pixels of each draw."""
+def subsets(evidence: Evidence, design: Subsets, share: float, draws: slice = slice(None)) -> Tensor:
+    """Bool [B,draws,H,W]: the replaced pixels of each draw, or of some."""
     height, width = evidence.maps.shape[1:]
     side = _side(evidence, design)
-    grid = _patches(evidence, design, share)
+    grid = _patches(evidence, design, share)[:, draws]
     return grid.repeat_interleave(side, 2).repeat_interleave(side, 3)[:, :, :height, :width]
 
 

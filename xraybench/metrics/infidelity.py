@@ -57,6 +57,6 @@ class Infidelity(Subsets):
         from xraybench.metrics._probes import subsets
 
         rows = torch.arange(len(evidence.maps), device=evidence.maps.device)
-        removed = subsets(evidence, self, self.share)[:, draw, None]
+        removed = subsets(evidence, self, self.share, slice(draw, draw + 1))
         change = (evidence.images - IMPUTERS[self.imputer](evidence)(rows, ~removed)).double().sum(1)
         return (change * evidence.maps.double()).flatten(1).sum(1)

@@ -129,6 +129,7 @@ def _row(visit: Visit, view: int) -> dict[str, Any]:
         "site": visit.site,
         "abnormal": int(visit.abnormal),
         "body_part": visit.part,
+        **{part: int(part == visit.part) for part in PARTS},
         "finding_kind": visit.kind,
         "grade": visit.grade,
         "age": visit.age,
