@@ -23,7 +23,6 @@ def test_the_other_logit_is_one_further_round():
     other = gradients(here.model, here.images, (here.targets + _step(3)) % 3)
     expected = [spearmanr(a, b)[0] for a, b in zip(here.maps.flatten(1), other.flatten(1), strict=True)]
     np.testing.assert_allclose(RandomLogit()(here), expected, atol=1e-6)
-    assert {1 + step for step in range(2)} >= {_step(3)}
     assert all(0 < _step(outputs) < outputs for outputs in range(2, 20))
 
 
