@@ -6,6 +6,7 @@ import torch
 from xraybench import registry, starting
 from xraybench.cells import train as training_cells
 from xraybench.cells import train_earlier, train_model
+from xraybench.cells.bench import Bench
 from xraybench.cells.place import Place
 from xraybench.errors import DataError, XraybenchError
 from xraybench.planning import Request, make_plan
@@ -116,6 +117,20 @@ def test_every_entry_trains(name, model, tmp_path, monkeypatch, no_imagenet, und
     for column, values in job.entry.stages[-1].rows.items():
         tested = tested[tested[column].isin(values)]
     assert record.positives == {label: int(tested[label].sum()) for label in plan.task.labels}
+
+
+def test_a_model_of_one_part_is_explained_on_that_part_alone(tmp_path):
+    task = tiny("mura")
+    paper = task.presets["paper"].model_copy(update={"explained": 30})
+    plan = plan_of(task.model_copy(update={"presets": {"paper": paper}}), "all", "wrist")
+    data = prepare_data(plan, tmp_path, 1, Silent())[0].prepared
+    place = Place(tmp_path, data.folder, plan.task, plan.n_explained, "cpu", "")
+    every, wrists = (Bench(place.for_model(job)) for job in plan.models)
+    assert every.explained_table["body_part"].nunique() > 1
+    part = every.explained_table["body_part"] == "wrist"
+    assert wrists.explained_table["image_id"].tolist() == every.explained_table["image_id"][part].tolist() != []
+    assert torch.equal(wrists.regions["finding"], every.regions["finding"][torch.tensor(part.to_numpy())])
+    assert set(data.index["body_part"].iloc[wrists.rows("train")]) == {"wrist"}
 
 
 def test_rows_that_leave_nothing_or_do_not_exist_are_named(tmp_path):
