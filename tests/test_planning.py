@@ -130,3 +130,19 @@ def test_a_presets_preprocessing_is_what_its_data_are_made_by():
     steps = (Clahe(step="clahe"), Resize(step="resize"))
     preset = task.presets["quick"].model_copy(update={"preprocessing": steps})
     assert plan_of(presets={"quick": preset}).data_digest == plan_of(preprocessing=steps).data_digest
+
+
+def test_groups_of_metrics_hold_the_presets_further_ones_and_plain_names_do_not():
+    labels = {
+        asked: [
+            metric.info.label for metric in plan_of(dataclasses.replace(REQUEST, metrics=(asked,))).cells[0].metrics
+        ]
+        for asked in ("all", "fast", "srg")
+    }
+    assert "srg(imputer=mean)" in labels["all"]
+    assert "srg(imputer=mean)" in labels["fast"]
+    assert labels["srg"] == ["srg"]
+    (other,) = [m.info for m in plan_of(dataclasses.replace(REQUEST, metrics=("all",))).cells[0].metrics
+                if m.info.label == "srg(imputer=mean)"]  # fmt: skip
+    steps = load_task("wrist").preset("quick").metrics["srg"]["steps"]
+    assert other.parameters == {"imputer": "mean", "steps": steps}  # the preset's settings stand behind it too

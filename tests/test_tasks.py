@@ -38,6 +38,7 @@ def test_every_shipped_task_reads(name):
         ("strata =", 'preprocessing = [{ step = "resize" }, { step = "pad" }]\nstrata =', "'pad' changes the size"),
         ("strata =", 'preprocessing = [{ step = "resize" }, { step = "resize" }]\nstrata =', "twice"),
         ("strata =", "preprocessing = [3]\nstrata =", "preprocessing.0"),
+        ('"srg(imputer=mean)"', '"sgr(imputer=mean)"', "did you mean 'srg'"),
         ("image_size = 64", 'image_size = 64\npreprocessing = [{ step = "rezise" }]', "did you mean 'resize'"),
     ],
 )

@@ -67,7 +67,9 @@ REFERENCES = {
     "image": "xraybench.references.controls:Image",
     "mean-mask": "xraybench.references.controls:MeanMask",
     "blank": "xraybench.references.controls:Blank",
+    "blurred-random": "xraybench.references.blurred:BlurredRandom",
     "oracle": "xraybench.references.ceilings:Oracle",
+    "blurred-oracle": "xraybench.references.blurred:BlurredOracle",
 }
 METRICS = {
     "pointing-game": "xraybench.metrics.pointing_game:PointingGame",

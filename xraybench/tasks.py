@@ -297,5 +297,7 @@ def _check_names(path: Path, task: Task) -> None:
         for kind, settings in (("explainers", preset.explainers), ("metrics", preset.metrics)):
             for name in settings:
                 registry.find(kind, name)
+        for text in preset.more_metrics:
+            registry.find("metrics", registry.parse_call(text).name)
         if not task.models_of(preset_name):
             raise TaskFileError(f"{path}: no model names preset {preset_name!r}", "add it to a model's presets")

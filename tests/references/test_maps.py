@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from xraybench.references.blurred import BlurredOracle, BlurredRandom
 from xraybench.references.ceilings import Oracle
 from xraybench.references.controls import Blank, CentreGaussian, Image, MeanMask, Random, Sobel
 
@@ -39,3 +40,12 @@ def test_the_others_are_what_their_names_say():
     torch.testing.assert_close(MeanMask()(*ARGUMENTS)[1], MASKS.float().mean(0))
     assert Blank()(*ARGUMENTS).abs().max() == 0
     torch.testing.assert_close(Oracle()(*ARGUMENTS), MASKS.float())
+
+
+@pytest.mark.parametrize(("blurred", "sharp"), [(BlurredOracle(), Oracle()), (BlurredRandom(0.1), Random())])
+def test_blurred_maps_are_scipys_gaussian_of_the_sharp_ones(blurred, sharp):
+    sigma = blurred.sigma * 18
+    found, maps = blurred(*ARGUMENTS), sharp(*ARGUMENTS)
+    radius = int(np.ceil(3 * sigma))
+    expected = [ndimage.gaussian_filter(one, sigma, mode="mirror", radius=radius) for one in maps.numpy()]
+    np.testing.assert_allclose(found, np.stack(expected), atol=1e-5)
