@@ -65,7 +65,7 @@ def index(pages):
 
 
 def test_there_is_a_page_for_the_task_and_for_every_explainer(pages):
-    assert set(pages) == {"index.html", "board.json", "board.csv", "board.md", *map(page_of, NAMES)}
+    assert set(pages) == {"index.html", "validity.html", "board.json", "board.csv", "board.md", *map(page_of, NAMES)}
     assert page_of("rise(masks=500)") == "explainers/rise-masks-500.html"
 
 
@@ -227,7 +227,7 @@ def test_the_page_says_what_was_read_and_what_was_left_out(tmp_path):
 def test_a_run_in_which_nothing_succeeded_still_has_a_page(tmp_path):
     folder = write_run(tmp_path / "run", Recipe(models=("small-cnn",), methods=(), references=False))
     pages = render([load_run(folder)])
-    assert set(pages) == {"index.html", "board.json", "board.csv", "board.md"}
+    assert set(pages) == {"index.html", "validity.html", "board.json", "board.csv", "board.md"}
     assert "RuntimeError: out of memory" in Page(pages["index.html"]).text
 
 

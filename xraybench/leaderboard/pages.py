@@ -21,10 +21,18 @@ from xraybench.leaderboard.board import Board, Row, Score
 from xraybench.leaderboard.records import RunData, load_run
 from xraybench.leaderboard.rounding import amount, letters, number, span
 from xraybench.leaderboard.tables import build_board
+from xraybench.leaderboard.validity import judge
 from xraybench.results import MetricInfo, replacing
 from xraybench.stats import MIN_SEEDS
 
-PAGES = ("index.html", "board*.json", "board*.csv", "board*.md", "explainers/*.html")  # what belongs to build_pages
+PAGES = (
+    "index.html",
+    "validity.html",
+    "board*.json",
+    "board*.csv",
+    "board*.md",
+    "explainers/*.html",
+)  # what belongs to build_pages
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,11 @@ def render(runs: Sequence[RunData], *, with_images: bool = False) -> dict[str, s
         }
     made = environment()
     index = made.get_template("board.html").render(boards=boards, data_files=list(pages))
+    judged = [
+        (board, {model: judge(run, board, model) for model in board.model_names()})
+        for run, board in zip(runs, boards, strict=True)
+    ]
+    pages["validity.html"] = made.get_template("validity.html").render(judged=judged)
     return {"index.html": index, **pages, **_explainer_pages(made, runs, boards, with_images)}
 
 

@@ -52,4 +52,5 @@ def _blurred(maps: Tensor, sigma: float) -> Tensor:
     from torchvision.transforms.v2.functional import gaussian_blur
 
     deviation = sigma * min(maps.shape[1:])
-    return gaussian_blur(maps[:, None], [2 * ceil(3 * deviation) + 1] * 2, [deviation] * 2)[:, 0]
+    blurred: Tensor = gaussian_blur(maps[:, None], [2 * ceil(3 * deviation) + 1] * 2, [deviation] * 2)
+    return blurred[:, 0]
