@@ -10,9 +10,12 @@ import pytest
 from tests.run.conftest import ARGUMENTS, command, run_folder, scores_of, xraybench
 from xraybench.data.prepared import Prepared
 from xraybench.planning import Request, make_plan
+from xraybench.registry import REFERENCES
 from xraybench.results import CellRecord, DataRecord, ModelRecord, iterate_records, read_record
 from xraybench.runner import open_source
 from xraybench.tasks import load_task
+
+CELLS = 2 + len(REFERENCES)  # the two explainers of ARGUMENTS, and every reference map
 
 
 def cells_of(out):
@@ -25,8 +28,8 @@ def test_a_run_leaves_records_of_methods_controls_and_the_ceiling(finished):
     cells = cells_of(finished)
     roles = {name: cell.role for name, cell in cells.items()}
     assert {name for name, role in roles.items() if role == "method"} == {"gradient", "grad-cam"}
-    assert roles["oracle"] == "ceiling"
-    assert sum(role == "control" for role in roles.values()) == 6
+    assert set(roles) == {"gradient", "grad-cam", *REFERENCES}
+    assert {name for name, role in roles.items() if role == "ceiling"} == {"oracle", "blurred-oracle"}
     assert {cell.status for cell in cells.values()} == {"ok"}
     assert cells["gradient"].versions["torch"]
     assert cells["oracle"].scores["max-sensitivity"].reason == "the map does not depend on the model"
@@ -77,7 +80,7 @@ def test_the_same_command_again_computes_nothing_and_imports_no_torch(finished, 
     line = [sys.executable, "-c", code, *command(task_file, finished, *ARGUMENTS)[3:]]
     done = subprocess.run(line, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "0 cells computed, 9 kept" in done.stderr
+    assert f"0 cells computed, {CELLS} kept" in done.stderr
     assert {path: path.stat().st_mtime_ns for path in run_folder(finished).glob("cells/*/*")} == before
 
 
@@ -89,7 +92,7 @@ def test_a_metric_added_later_is_all_that_is_computed(copy, task_file):
     assert done.returncode == 0, done.stderr
     after = scores_of(copy)
     assert {key: value for key, value in after.items() if "sparseness" not in key} == before
-    assert sum("sparseness" in key for key in after) == 9
+    assert sum("sparseness" in key for key in after) == CELLS
     assert {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")} == maps
     assert set(cells_of(copy)["gradient"].scores) == {"relevance-mass", "srg", "max-sensitivity", "sparseness"}
 
@@ -107,7 +110,7 @@ def test_a_dry_run_lists_cells_and_computes_nothing(task_file, tmp_path):
         command(task_file, tmp_path, *ARGUMENTS, "--dry-run", "--json"), capture_output=True, text=True, timeout=60
     )
     plan = json.loads(done.stdout)
-    assert len(plan["cells"]) == 9
+    assert len(plan["cells"]) == CELLS
     assert {"id", "task", "model", "seed", "explainer", "status", "image_forwards"} <= set(plan["cells"][0])
     assert {cell["status"] for cell in plan["cells"]} == {"missing"}
     assert list(tmp_path.iterdir()) == []
