@@ -14,22 +14,24 @@ INTERVAL = 30.0  # seconds between plain lines
 
 
 def _key(what: str) -> str:
-    """What a thing in progress is known by: the count in the name of the cells changes while they go on."""
-    return what.partition(" (")[0] if what.startswith("cells (") else what
+    """What a thing in progress is known by: what it is at, after a dot, changes while it goes on."""
+    return what.partition(" · ")[0]
 
 
 @dataclass(frozen=True)
 class Ongoing:
-    """A thing in progress: since when it is counted, and how far it is."""
+    """A thing in progress: since when it is counted, how far it was then, and how far it is."""
 
     what: str
     since: float
+    first: int
     done: int
     total: int
 
     def line(self, now: float) -> str:
         """`training small-cnn: 50 %, 40 s left`."""
-        left = f", {(now - self.since) * (self.total - self.done) / self.done:.0f} s left" if self.done else ""
+        seen = self.done - self.first
+        left = f", {(now - self.since) * (self.total - self.done) / seen:.0f} s left" if seen else ""
         return f"{self.what}: {100 * self.done // max(self.total, 1)} %{left}"
 
 
@@ -51,8 +53,8 @@ class PlainNarrator:
         """Count `what`; all counts are printed when the last line is old enough."""
         with self._lock:
             now, key = time.monotonic(), _key(what)
-            since = self._ongoing[key].since if key in self._ongoing else now
-            self._ongoing[key] = Ongoing(what, since, done, total)
+            before = self._ongoing.get(key, Ongoing(what, now, done, done, total))
+            self._ongoing[key] = Ongoing(what, before.since, before.first, done, total)
             if now - self._last >= self._interval:
                 self._last = now
                 self.say("; ".join(ongoing.line(now) for ongoing in self._ongoing.values()))

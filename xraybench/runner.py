@@ -278,7 +278,7 @@ def _compute(executor: LocalExecutor, place: Place, jobs: Sequence[CellJob], nar
     total = sum(job.image_forwards for job in jobs)
     for number, (job, result) in enumerate(executor.map(partial(compute_cell, place), ordered), start=1):
         spent += job.image_forwards
-        narrator.progress(f"cells ({number} of {len(jobs)})", spent, total)
+        narrator.progress(f"cells · {number} of {len(jobs)}", spent, total)
         if isinstance(result, Exception):
             failures.append(f"{job.model.label} {job.label}: {_reason(result)}")
         elif result.status == "failed":

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from xraybench import registry
 from xraybench.cells.items import Items
 from xraybench.cells.place import Place
+from xraybench.cells.stored import stored_images
 from xraybench.data.prepared import Prepared
 from xraybench.data.rows import among
 from xraybench.data.splits import INFERRED
 from xraybench.errors import DataError, NotApplicableError
 from xraybench.identity import seed_of
 from xraybench.lineage import ModelJob
+from xraybench.recipe.checkpoint import read_tensors
+from xraybench.results import ModelRecord, read_record
 from xraybench.spec import Context, Twins
 from xraybench.training import Examples, predict
 
+WEIGHTS = "weights.safetensors"
 BACKGROUND = 32  # training images an explainer may use as a background
 BATCH = 64  # images forwarded at once
 
@@ -83,7 +87,7 @@ class Bench:
                 f"no {split} image has a label that was not inferred",
                 "set inferred_labels = true in the model's stage, or label some images by hand",
             )
-        return Examples(self.images(rows), self.labels(rows))
+        return Examples(stored_images(self.prepared, rows, self.device), self.labels(rows))
 
     @cached_property
     def items(self) -> Items:
@@ -191,8 +195,15 @@ class Bench:
     def model(self, job: ModelJob) -> nn.Module:
         """The trained model, in evaluation mode, without gradients on its parameters."""
         model = self.build(job)
-        model.load_state_dict(load_file(self.place.model_folder(job) / "weights.safetensors", device=str(self.device)))
+        folder = self.place.model_folder(job)
+        digest = read_record(folder / "model.json", ModelRecord).weights_digest
+        model.load_state_dict(trained_state(folder, digest, str(self.device)))
         return model.eval()
+
+
+def trained_state(folder: Path, digest: str, device: str = "cpu") -> dict[str, Tensor]:
+    """The weights in a trained model's or stage's folder; RecordError where they are not those on record."""
+    return read_tensors(folder / WEIGHTS, digest, f"delete {folder}: the model is then trained again", device)
 
 
 @cache

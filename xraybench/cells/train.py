@@ -11,20 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from xraybench.cells import model_scores
-from xraybench.cells.bench import Bench, bench
+from xraybench.cells.bench import WEIGHTS, Bench, bench, trained_state
 from xraybench.cells.place import Place
+from xraybench.cells.stored import stored_images
 from xraybench.identity import digest_file
 from xraybench.lineage import ModelJob
 from xraybench.models.weights import carry_over, read_imagenet, read_weights
+from xraybench.recipe.checkpoint import Checkpoints
 from xraybench.results import ModelRecord, StageRecord, read_record, replacing, write_record
 from xraybench.training import Trained, predict, train
 
 Report = Callable[[str, int, int], None]
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ def train_model(place: Place, job: ModelJob, report: Report) -> ModelRecord:
     folder = place.model_folder(job)
     if (folder / "model.json").exists():
         return read_record(folder / "model.json", ModelRecord)
-    made = _kept(place, job, len(job.links) - 1) or _made(place, job, len(job.links) - 1, report)
+    checkpoints = Checkpoints(folder / "checkpoint")
+    made = _kept(place, job, len(job.links) - 1) or _made(place, job, len(job.links) - 1, checkpoints, report)
     _save(made.model, folder)
     record = _model_record(bench(place.for_model(job)), job, made)
     write_record(folder / "model.json", record)
+    checkpoints.clear()
     return record
 
 
@@ -55,7 +58,8 @@ def train_earlier(place: Place, job: ModelJob, number: int, report: Report) -> S
     folder = place.stage_folder(link)
     if (folder / "stage.json").exists():
         return read_record(folder / "stage.json", StageRecord)
-    made = _made(place, job, number, report)
+    checkpoints = Checkpoints(folder / "checkpoint")
+    made = _made(place, job, number, checkpoints, report)
     _save(made.model, folder)
     record = StageRecord(
         id=link.id,
@@ -70,6 +74,7 @@ def train_earlier(place: Place, job: ModelJob, number: int, report: Report) -> S
         drawn=made.trained.drawn,
     )
     write_record(folder / "stage.json", record)
+    checkpoints.clear()
     return record
 
 
@@ -87,13 +92,13 @@ def _kept(place: Place, job: ModelJob, number: int) -> Made | None:
     record = read_record(folder / "stage.json", StageRecord)
     desk = bench(place.of(job.links[number]))
     model = desk.build(job)
-    model.load_state_dict(load_file(folder / WEIGHTS, device=str(desk.device)))
+    model.load_state_dict(trained_state(folder, record.weights_digest, str(desk.device)))
     history = [{name: float("nan") if value is None else value for name, value in e.items()} for e in record.history]
     return Made(model.eval(), record.start, Trained(history, record.drawn), record.seconds)
 
 
-def _made(place: Place, job: ModelJob, number: int, report: Report) -> Made:
-    """Train stage `number` from where the one before it ended."""
+def _made(place: Place, job: ModelJob, number: int, checkpoints: Checkpoints, report: Report) -> Made:
+    """Train stage `number` from where the one before it ended, or from where it was interrupted."""
     link, start = job.links[number], time.perf_counter()
     desk = bench(place.of(link))
     with torch.random.fork_rng():
@@ -108,9 +113,15 @@ def _made(place: Place, job: ModelJob, number: int, report: Report) -> Made:
         desk.examples("train", link.stage.inferred_labels),
         desk.examples("validation"),
         generator,
-        lambda done, total: report(what, done, total),
+        lambda at, done, total: report(f"{what} · {at}", done, total),
+        checkpoints,
     )
     return Made(model, started, trained, time.perf_counter() - start)
+
+
+def _state_of(folder: Path) -> dict[str, Tensor]:
+    """Of an earlier stage."""
+    return trained_state(folder, read_record(folder / "stage.json", StageRecord).weights_digest)
 
 
 def _begin(place: Place, job: ModelJob, number: int, model: nn.Module) -> str:
@@ -121,7 +132,7 @@ def _begin(place: Place, job: ModelJob, number: int, model: nn.Module) -> str:
         same = (before.task.name, before.task.labels, before.task.kind) == (
             link.task.name, link.task.labels, link.task.kind
         )  # fmt: skip
-        state, origin = load_file(place.stage_folder(before) / WEIGHTS), f"the stage on {before.task.name}"
+        state, origin = _state_of(place.stage_folder(before)), f"the stage on {before.task.name}"
         anew = carry_over(model, state, fresh_output=not same)
     elif entry.weights is not None:
         state, origin = read_weights(Path(entry.weights)), Path(entry.weights).name
@@ -136,7 +147,7 @@ def _begin(place: Place, job: ModelJob, number: int, model: nn.Module) -> str:
 
 def _model_record(desk: Bench, job: ModelJob, made: Made) -> ModelRecord:
     rows = desk.rows("test")
-    logits = predict(made.model, desk.images(rows)).double().cpu().numpy()
+    logits = predict(made.model, stored_images(desk.prepared, rows, desk.device)).double().cpu().numpy()
     task = desk.place.task
     outputs = model_scores.outputs_of(task, desk.prepared.index.iloc[rows], logits)
     scores = model_scores.by_image(outputs)

@@ -107,7 +107,7 @@ class Prepared:
 
     def grey(self, rows: np.ndarray) -> np.ndarray:
         """float32 [len(rows),S,S] in [0,1], of positions in the index."""
-        return as_grey(self.pixels[self._stored[rows]])
+        return as_grey(self.pixels[self.stored[rows]])
 
     def batches(self, rows: np.ndarray, size: int = BATCH) -> Iterator[np.ndarray]:
         """The same, `size` images at a time."""
@@ -132,7 +132,8 @@ class Prepared:
         }
 
     @cached_property
-    def _stored(self) -> np.ndarray:
+    def stored(self) -> np.ndarray:
+        """int64 [N]: the row of `pixels` of each image of the index."""
         return np.asarray(self.index[STORED])
 
     @cached_property

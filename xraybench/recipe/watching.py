@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,18 +61,27 @@ class Watch:
     stage: Stage
     stop: bool = False
     best: dict[str, Tensor] | None = None
-    _merit: float = math.inf
-    _least: float = math.inf
-    _waited: int = field(default=0)
+    merit: float = math.inf
+    least: float = math.inf
+    waited: int = 0
 
     def see(self, model: nn.Module, entry: Entry) -> None:
         """Take note of an epoch that has ended; of equally good epochs the later one is kept."""
-        if self.stage.keep != "last" and _merit(self.stage, entry) <= self._merit:
-            self._merit, self.best = _merit(self.stage, entry), copy.deepcopy(model.state_dict())
+        if self.stage.keep != "last" and _merit(self.stage, entry) <= self.merit:
+            self.merit, self.best = _merit(self.stage, entry), copy.deepcopy(model.state_dict())
         value = watched(self.stage, entry)
-        self._waited = 0 if value < self._least or entry["epoch"] <= self.stage.frozen_epochs else self._waited + 1
-        self._least = min(self._least, value)
-        self.stop = self.stage.early_stopping is not None and self._waited >= self.stage.early_stopping
+        self.waited = 0 if value < self.least or entry["epoch"] <= self.stage.frozen_epochs else self.waited + 1
+        self.least = min(self.least, value)
+        self.stop = self.stage.early_stopping is not None and self.waited >= self.stage.early_stopping
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch is judged by."""
+        return {name: value for name, value in vars(self).items() if name != "stage"}
+
+    def resume(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on from there, with the weights to keep on the device."""
+        vars(self).update(state)
+        self.best = self.best and {name: value.to(device) for name, value in self.best.items()}
 
 
 @dataclass
