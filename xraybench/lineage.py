@@ -68,6 +68,31 @@ class ModelJob:
         return f"{self.entry.name} (seed {self.seed})"
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two models to be compared layer by layer: on at most so many validation images, grid x grid positions of each."""
+
+    first: ModelJob
+    second: ModelJob
+    images: int
+    grid: int
+
+    @property
+    def id(self) -> str:
+        """Of the models and the samples."""
+        return f"{self.first.id}-{self.second.id}-{self.images}x{self.grid}"
+
+    @property
+    def label(self) -> str:
+        """As progress lines name it."""
+        return f"{self.first.label} and {self.second.label}"
+
+    @property
+    def image_forwards(self) -> int:
+        """At most, where the data have so many validation images."""
+        return 2 * self.images
+
+
 def asdict_of(table: BaseModel) -> dict[str, Any]:
     """A task file's table as plain data, without what stands at its default: a key added later changes no identity."""
     return table.model_dump(exclude_defaults=True)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from xraybench import registry
 from xraybench.errors import PluginError, UsageError
 from xraybench.identity import digest
-from xraybench.lineage import NO_STARTS, Earlier, ModelJob, Setting, Starts, asdict_of, data_digest_of, model_job
+from xraybench.lineage import NO_STARTS, Earlier, ModelJob, Pair, Setting, Starts, asdict_of, data_digest_of, model_job
 from xraybench.registry import Call
 from xraybench.results import MetricInfo
 from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
@@ -76,6 +76,7 @@ class Plan:
     n_explained: int
     models: tuple[ModelJob, ...]
     cells: tuple[CellJob, ...]
+    pairs: tuple[Pair, ...] = ()  # models whose layers are compared
     earlier: Mapping[str, Earlier] = field(default_factory=dict)  # by data digest: what earlier stages train on
 
     @property
@@ -108,7 +109,20 @@ def make_plan(task: Task, source: Source, request: Request, starts: Starts = NO_
     )
     name = f"{task.name}-{source.name}-{request.preset}-{key[:8]}"
     earlier = {data_digest_of(other.task, other.source, preset, earlier=True): other for other in starts.tasks.values()}
-    return Plan(name, task, request.preset, source, data_digest, key, n_explained, models, cells, earlier)
+    return Plan(
+        name, task, request.preset, source, data_digest, key, n_explained, models, cells, _pairs(task, models), earlier
+    )
+
+
+def _pairs(task: Task, models: Sequence[ModelJob]) -> tuple[Pair, ...]:
+    """The task's pairs of which both models are chosen, once a seed."""
+    jobs = {(job.entry.name, job.seed): job for job in models}
+    return tuple(
+        Pair(jobs[pair.names[0], seed], jobs[pair.names[1], seed], pair.images, pair.grid)
+        for pair in task.similarity
+        if pair.within(job.entry.name for job in models)
+        for seed in dict.fromkeys(job.seed for job in models)
+    )
 
 
 def comparability_key(task: Task, preset: str, data_digest: str, n_explained: int, weights: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from xraybench.executors.local import worker_count
 from xraybench.planning import Plan
 from xraybench.results import CellRecord, iterate_records
-from xraybench.runner import Standing, standing
+from xraybench.standing import Standing, standing, standing_of_pair
 
 NOMINAL_RATE = 1500  # image-forwards a second and worker, for an estimate before anything was measured
 
@@ -38,6 +38,16 @@ class ModelPrice:
 
 
 @dataclass(frozen=True)
+class PairPrice:
+    """A comparison of two models, where it stands and what it costs at most."""
+
+    id: str
+    models: str
+    status: Standing
+    image_forwards: int
+
+
+@dataclass(frozen=True)
 class Prices:
     """A plan with its prices; minutes is an estimate, basis says from what."""
 
@@ -45,6 +55,7 @@ class Prices:
     comparability_key: str
     cells: tuple[CellPrice, ...]
     models: tuple[ModelPrice, ...]
+    comparisons: tuple[PairPrice, ...]
     pending: int
     minutes: float
     basis: str
@@ -73,10 +84,15 @@ def price_list(plan: Plan, out: Path) -> Prices:
         ModelPrice(model.entry.name, model.seed, plan.image_forwards(model), plan.preset.max_image_forwards)
         for model in plan.models
     )
+    pairs = tuple(
+        PairPrice(pair.id, pair.label, standing_of_pair(folder, pair), pair.image_forwards) for pair in plan.pairs
+    )
     todo = [cell for cell in cells if cell.status not in ("done", "skipped")]
     rate, basis = _rate(folder)
-    seconds = sum(cell.image_forwards for cell in todo) / rate / worker_count("auto")
-    return Prices(plan.name, plan.comparability_key, cells, models, len(todo), seconds / 60, basis)
+    forwards = sum(cell.image_forwards for cell in todo)
+    forwards += sum(pair.image_forwards for pair in pairs if pair.status != "done")
+    seconds = forwards / rate / worker_count("auto")
+    return Prices(plan.name, plan.comparability_key, cells, models, pairs, len(todo), seconds / 60, basis)
 
 
 def _rate(folder: Path) -> tuple[float, str]:

@@ -4,7 +4,7 @@
     <run>/data.json                             DataRecord: how much of what was read, and what was left out
     <run>/models/<model id>/model.json          ModelRecord: recipe, digests, test scores (weights lie beside it)
     stages/<stage id>/stage.json                StageRecord: beside the runs, with its weights; shared by them
-    <run>/comparisons/<first>-<second>/comparison.json   ComparisonRecord: layer similarity of two models
+    <run>/comparisons/<pair id>/comparison.json   ComparisonRecord: layer similarity of two models
     <run>/cells/<cell id>/cell.json             CellRecord: written last; its presence is the commit mark
     <run>/cells/<cell id>/scores/<metric>.parquet   one row an image: image_id, patient_id, value
     <run>/cells/<cell id>/{maps.npy, gallery.npz, log.txt}
@@ -234,12 +234,14 @@ class ComparisonRecord(Record):
     task: str
     first: str
     second: str
-    first_layers: list[str]
-    second_layers: list[str]
+    status: Status = "ok"
+    reason: str | None = None  # the error
+    first_layers: list[str] = Field(default_factory=list)
+    second_layers: list[str] = Field(default_factory=list)
     weights_digests: tuple[str, str]
     images: int
     grid: int  # positions a side that count as samples, where both layers have positions
-    similarities: list[SimilarityRecord]
+    similarities: list[SimilarityRecord] = Field(default_factory=list)
     versions: dict[str, str]
     seconds: float
 

@@ -7,31 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from xraybench import registry
 from xraybench.cells import compare_models, compute_cell, train_earlier, train_model
-from xraybench.cells.place import Pair, Place
+from xraybench.cells.place import Place
 from xraybench.errors import DataError, RecordError, XraybenchError
 from xraybench.executors.local import LocalExecutor, gpu_count, worker_count
-from xraybench.lineage import ModelJob
+from xraybench.lineage import ModelJob, Pair
 from xraybench.planning import CellJob, Plan, Request
 from xraybench.preparation import data_record, prepare_data
 from xraybench.results import (
-    CellRecord,
     ComparisonRecord,
     ModelRecord,
     RunRecord,
     read_record,
-    scores_path,
     write_record,
     writing_to,
 )
 from xraybench.spec import Source
+from xraybench.standing import Rerun, pending, pending_pairs
 from xraybench.tasks import Task
-
-Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
-Rerun = Literal["missing", "failed", "all"]
 
 
 class Narrator(Protocol):
@@ -43,11 +39,12 @@ class Narrator(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did: its folder, how many cells it computed, and what failed, with the reasons."""
+    """What a run did: its folder, how many cells and comparisons it computed, and what failed, with the reasons."""
 
     folder: Path
     computed: int
     kept: int
+    compared: int
     failures: tuple[str, ...]
     seconds: float
 
@@ -81,29 +78,6 @@ def default_source(task: Task, request: Request) -> str:
     if request.data is None or len(task.sources) == 1:
         return task.sources[0]
     return task.sources[1]
-
-
-def standing(folder: Path, job: CellJob) -> Standing:
-    """Where a cell stands on disk; RecordError where its record cannot be read."""
-    path = folder / "cells" / job.id / "cell.json"
-    if not path.exists():
-        return "missing"
-    record = read_record(path, CellRecord)
-    if record.status != "ok":
-        return "skipped" if record.status == "skipped" else "failed"
-    for metric in job.metrics:
-        info = record.scores.get(metric.info.label)
-        if info is None or info.metric != metric.info:
-            return "lacks metrics"
-        if info.status == "ok" and not scores_path(path.parent, metric.info.label).exists():
-            return "lacks metrics"
-    return "done"
-
-
-def pending(folder: Path, plan: Plan, rerun: Rerun = "failed") -> list[CellJob]:
-    """The cells that a run would compute."""
-    wanted = {"missing", "lacks metrics"} | ({"failed"} if rerun != "missing" else set())
-    return [job for job in plan.cells if rerun == "all" or standing(folder, job) in wanted]
 
 
 TARGETS = {"label": "the true label", "predicted": "the predicted class", "each-label": "each true label by itself"}
@@ -153,19 +127,33 @@ class Engine:
         return self.workers or worker_count(self.device)
 
 
+@dataclass(frozen=True)
+class Todo:
+    """What is missing of a plan."""
+
+    cells: Sequence[CellJob]
+    pairs: Sequence[Pair]
+
+    @property
+    def models(self) -> list[ModelJob]:
+        """The models that it takes."""
+        paired = (model for pair in self.pairs for model in (pair.first, pair.second))
+        return list(dict.fromkeys([*(job.model for job in self.cells), *paired]))
+
+
 def execute(plan: Plan, out: Path, engine: Engine, rerun: Rerun, command: str, narrator: Narrator) -> Outcome:
     """Bring the plan's run folder under `out` up to date; what is there already is kept."""
     start, folder = time.perf_counter(), out / plan.name
     _claim(folder, run_record(plan, command))
-    jobs = pending(folder, plan, rerun)
+    todo = Todo(pending(folder, plan, rerun), pending_pairs(folder, plan, rerun))
     failures: list[str] = []
-    if jobs:
+    if todo.cells or todo.pairs:
         if rerun == "all":
-            _withdraw(folder, jobs)
+            _withdraw(folder, todo)
         with writing_to(out):
-            failures = _execute(plan, out, folder, jobs, engine, command, narrator)
-    kept = len(plan.cells) - len(jobs)
-    return Outcome(folder, len(jobs), kept, tuple(failures), time.perf_counter() - start)
+            failures = _execute(plan, out, folder, todo, engine, command, narrator)
+    kept = len(plan.cells) - len(todo.cells)
+    return Outcome(folder, len(todo.cells), kept, len(todo.pairs), tuple(failures), time.perf_counter() - start)
 
 
 def _claim(folder: Path, record: RunRecord) -> None:
@@ -177,17 +165,18 @@ def _claim(folder: Path, record: RunRecord) -> None:
         raise RecordError(f"{path}: belongs to another run", "choose another --out")
 
 
-def _withdraw(folder: Path, jobs: Sequence[CellJob]) -> None:
-    """Take back the commit marks of cells that are to be computed anew."""
-    for job in jobs:
+def _withdraw(folder: Path, todo: Todo) -> None:
+    """Take back the commit marks of what is to be computed anew."""
+    for job in todo.cells:
         (folder / "cells" / job.id / "cell.json").unlink(missing_ok=True)
+    for pair in todo.pairs:
+        (folder / "comparisons" / pair.id / "comparison.json").unlink(missing_ok=True)
 
 
 def compare(
-    plan: Plan, out: Path, engine: Engine, images: int, grid: int, command: str, narrator: Narrator
+    plan: Plan, out: Path, engine: Engine, pair: Pair, command: str, narrator: Narrator
 ) -> tuple[Path, ComparisonRecord]:
-    """The layer similarity of the plan's two models, trained unless they are; and the folder that holds its record."""
-    first, second = plan.models
+    """The layer similarity of two of the plan's models, trained unless they are; and the folder of its record."""
     folder = out / plan.name
     _claim(folder, run_record(plan, command))
     with writing_to(out):
@@ -197,11 +186,12 @@ def compare(
             untrained = _train(executor, place, plan.models, narrator)
             if untrained:
                 raise XraybenchError("; ".join(untrained.values()), "what it says of the training must be mended first")
-            work = partial(compare_models, place)
-            ((_, result),) = executor.map(work, [Pair(first, second, images, grid)])
+            ((_, result),) = executor.map(partial(compare_models, place), [pair])
     if isinstance(result, Exception):
         raise result
-    return place.comparison_folder(first, second), result
+    if result.status == "failed":
+        raise XraybenchError(f"comparing {pair.label}: {result.reason}", f"see {place.comparison_folder(pair)}/log.txt")
+    return place.comparison_folder(pair), result
 
 
 def _ready(plan: Plan, out: Path, folder: Path, engine: Engine, narrator: Narrator) -> Path:
@@ -212,15 +202,18 @@ def _ready(plan: Plan, out: Path, folder: Path, engine: Engine, narrator: Narrat
 
 
 def _execute(
-    plan: Plan, out: Path, folder: Path, jobs: Sequence[CellJob], engine: Engine, command: str, narrator: Narrator
+    plan: Plan, out: Path, folder: Path, todo: Todo, engine: Engine, command: str, narrator: Narrator
 ) -> list[str]:
     data = _ready(plan, out, folder, engine, narrator)
     with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
         place = Place(folder, data, plan.task, plan.n_explained, engine.device, command)
-        untrained = _train(executor, place, list(dict.fromkeys(job.model for job in jobs)), narrator)
-        ready = [job for job in jobs if job.model not in untrained]
-        lost = [f"{job.model.label} {job.label}: its model did not train" for job in jobs if job.model in untrained]
-        return list(untrained.values()) + lost + _compute(executor, place, ready, narrator)
+        untrained = _train(executor, place, todo.models, narrator)
+        ready = [job for job in todo.cells if job.model not in untrained]
+        pairs = [pair for pair in todo.pairs if not {pair.first, pair.second} & set(untrained)]
+        lost = [f"{job.model.label} {job.label}: its model did not train" for job in todo.cells if job not in ready]
+        lost += [f"comparing {pair.label}: a model did not train" for pair in todo.pairs if pair not in pairs]
+        failures = _compute(executor, place, ready, narrator)
+        return list(untrained.values()) + lost + failures + _compare(executor, place, pairs, narrator)
 
 
 def _train_earlier(
@@ -289,6 +282,19 @@ def _compute(executor: LocalExecutor, place: Place, jobs: Sequence[CellJob], nar
                 for label, info in result.scores.items()
                 if info.status == "failed"
             ]
+    return failures
+
+
+def _compare(executor: LocalExecutor, place: Place, pairs: Sequence[Pair], narrator: Narrator) -> list[str]:
+    """Compare the pairs of models; returns the failures."""
+    failures = []
+    for pair, result in executor.map(partial(compare_models, place), pairs):
+        if isinstance(result, Exception):
+            failures.append(f"comparing {pair.label}: {_reason(result)}")
+        elif result.status == "failed":
+            failures.append(f"comparing {pair.label}: {result.reason}")
+        else:
+            narrator.say(f"compared the layers of {pair.label} in {result.seconds:.0f} s")
     return failures
 
 

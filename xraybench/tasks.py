@@ -14,6 +14,7 @@ from pydantic import ValidationError as PydanticError
 
 from xraybench import registry
 from xraybench.errors import TaskFileError
+from xraybench.pairings import SimilarityPair
 from xraybench.steps import DEFAULT, Step, check_order, known_keys, names_of_steps
 
 Parameters = dict[str, Any]
@@ -174,6 +175,7 @@ class Task(_Preprocessed):
     paper: Paper = Paper()
     models: list[ModelEntry] = Field(min_length=1)
     presets: dict[str, Preset] = Field(min_length=1)
+    similarity: list[SimilarityPair] = Field(default_factory=list)
     reference: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's scores, by its model
     reference_data: list[str] = Field(default_factory=list)  # sources, or in words: on what the paper scored
     label_reference: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)  # model -> score -> label
@@ -262,7 +264,9 @@ def _explained_error(path: Path, error: PydanticError) -> TaskFileError:
         return _unknown_step(path, where, str(first["input"].get("step", "")))
     if first["type"] != "extra_forbidden":
         return TaskFileError(f"{path}: {where}: {first['msg']}", "see tasks/README.md for what a task file holds")
-    known = {name for table in (Task, Preset, Explained, ModelEntry, Stage) for name in table.model_fields}
+    known = {
+        name for table in (Task, Preset, Explained, ModelEntry, Stage, SimilarityPair) for name in table.model_fields
+    }
     known = known_keys() if "preprocessing" in first["loc"] else known
     near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see tasks/README.md for the keys there are"
@@ -291,6 +295,7 @@ def _check_names(path: Path, task: Task) -> None:
         for named in entry.presets:
             if named not in task.presets:
                 raise TaskFileError(f"{path}: model {entry.name!r} names preset {named!r}", "no such preset here")
+    _check_pairs(path, task)
     for preset_name, preset in task.presets.items():
         for source in [*task.sources, *preset.sources]:
             registry.find("sources", source)
@@ -301,3 +306,13 @@ def _check_names(path: Path, task: Task) -> None:
             registry.find("metrics", registry.parse_call(text).name)
         if not task.models_of(preset_name):
             raise TaskFileError(f"{path}: no model names preset {preset_name!r}", "add it to a model's presets")
+
+
+def _check_pairs(path: Path, task: Task) -> None:
+    """Pairs must be of two models of the task, which a preset trains both."""
+    entries = {entry.name: entry for entry in task.models}
+    for pair in task.similarity:
+        first, second = (registry.near(name, entries, f"model of task {task.name!r}") for name in pair.names)
+        if first is second or not set(first.presets) & set(second.presets):
+            message = f"{path}: {first.name!r} and {second.name!r} are no pair"
+            raise TaskFileError(message, "name two models that a preset trains both")

@@ -1,11 +1,16 @@
 """Layer similarity as a table and a picture: every pair, refused ones without a value."""
 
 import csv
+import io
 
 from PIL import Image
 
-from xraybench.leaderboard.similarity import rows_of, write_csv, write_heat_maps
-from xraybench.results import ComparisonRecord, SimilarityRecord
+from tests.leaderboard.conftest import Recipe, write_run
+from xraybench.leaderboard.pages import render
+from xraybench.leaderboard.publishing import check, publish
+from xraybench.leaderboard.records import load_run
+from xraybench.leaderboard.similarity import rows_of, to_csv, write_heat_maps
+from xraybench.results import ComparisonRecord, SimilarityRecord, write_record
 
 
 def record():
@@ -18,10 +23,8 @@ def record():
     )  # fmt: skip
 
 
-def test_the_table_has_every_pair(tmp_path):
-    write_csv(record(), tmp_path / "similarity.csv")
-    with (tmp_path / "similarity.csv").open() as file:
-        rows = list(csv.DictReader(file))
+def test_the_table_has_every_pair():
+    rows = list(csv.DictReader(io.StringIO(to_csv(record()))))
     assert len(rows) == len(list(rows_of(record()))) == 8
     assert (rows[0]["first"], rows[0]["second"], rows[0]["value"], rows[0]["null"]) == ("x1", "y1", "0.9", "0.1")
     assert (rows[1]["value"], rows[1]["null"]) == ("", "")
@@ -32,3 +35,23 @@ def test_the_picture_is_drawn(tmp_path):
     picture = Image.open(tmp_path / "similarity.png")
     assert picture.width > picture.height / 2
     assert len(picture.convert("RGB").getcolors(100_000)) > 50
+
+
+def test_the_board_shows_each_measure_beside_its_null_and_every_failure(tmp_path):
+    folder = write_run(tmp_path / "run", Recipe(methods=("gradient",), metrics=("srg",)))
+    failed = record().model_copy(update={"second": "c", "status": "failed", "reason": "no memory", "similarities": []})
+    for name, one in (("a-b", record()), ("a-c", failed)):
+        write_record(folder / "comparisons" / name / "comparison.json", one)
+    pages = render([load_run(folder)])
+    page = pages["index.html"]
+    assert page.count('class="layers"') == 2  # measures
+    assert "x1, y1: 0.900" in page
+    assert "x1, y1: 0.100" in page  # the null
+    assert "x1, y2" not in page  # refused: no tile
+    assert "1 pairs refused: too few samples" in page
+    assert "Failed: no memory" in page
+    (table,) = [name for name in pages if name.startswith("similarity")]
+    assert f'href="{table}"' in page
+    assert pages[table] == to_csv(record())
+    publish(folder, tmp_path / "site")
+    assert check(tmp_path / "site")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xraybench.cells.place import Pair, Place
-from xraybench.lineage import ModelJob
+from xraybench.cells.place import Place
+from xraybench.lineage import ModelJob, Pair
 from xraybench.planning import CellJob
 from xraybench.results import CellRecord, ComparisonRecord, ModelRecord, StageRecord
 
@@ -34,7 +34,7 @@ def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
 
 
 def compare_models(place: Place, pair: Pair, report: Report) -> ComparisonRecord:
-    """Compare the layers of two trained models."""
+    """Compare the layers of two trained models, unless that is done."""
     from xraybench.cells import compare
 
     return compare.compare_models(place, pair, report)

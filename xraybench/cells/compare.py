@@ -3,57 +3,79 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xraybench.cells.bench import Bench, bench
-from xraybench.cells.place import Pair, Place
+from xraybench.cells.place import Place
 from xraybench.cells.provenance import versions
 from xraybench.comparing import Matrix, compare
+from xraybench.errors import XraybenchError
 from xraybench.identity import seed_of
+from xraybench.lineage import ModelJob, Pair
 from xraybench.results import ComparisonRecord, ModelRecord, SimilarityRecord, read_record, write_record
 
 Report = Callable[[str, int, int], None]
 
 
 def compare_models(place: Place, pair: Pair, report: Report) -> ComparisonRecord:
-    """Compare and write the record, unless it is there for the same weights and samples."""
-    jobs = (pair.first, pair.second)
-    folder = place.comparison_folder(*jobs)
-    digests = [read_record(place.model_folder(job) / "model.json", ModelRecord).weights_digest for job in jobs]
-    desk, start = bench(place), time.perf_counter()
-    rows = _rows(desk, pair.images)
+    """Compare and write the record, unless it is there for the same weights; an error becomes its record."""
+    folder, start = place.comparison_folder(pair), time.perf_counter()
+    weights = [read_record(place.model_folder(job) / "model.json", ModelRecord).weights_digest for job in _models(pair)]
+    record = ComparisonRecord(
+        task=place.task.name,
+        first=pair.first.label,
+        second=pair.second.label,
+        weights_digests=(weights[0], weights[1]),
+        images=pair.images,
+        grid=pair.grid,
+        versions=versions(),
+        seconds=0.0,
+    )
     if (folder / "comparison.json").exists():
         found = read_record(folder / "comparison.json", ComparisonRecord)
-        if [*found.weights_digests] == digests and (found.images, found.grid) == (len(rows), pair.grid):
+        if found.status == "ok" and found.weights_digests == record.weights_digests:
             return found
-    first, second = (desk.model(job) for job in jobs)
-    what = f"comparing {pair.first.label} and {pair.second.label}"
+    try:
+        record = _compared(bench(place), pair, record, report)
+    except OSError:  # a full or read-only disk is not this pair's fault: the run stops and says so
+        raise
+    except Exception as error:
+        reason = error.message if isinstance(error, XraybenchError) else repr(error)
+        record = record.model_copy(update={"status": "failed", "reason": reason})
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    record = record.model_copy(update={"seconds": time.perf_counter() - start})
+    write_record(folder / "comparison.json", record)
+    return record
+
+
+def _models(pair: Pair) -> tuple[ModelJob, ModelJob]:
+    return pair.first, pair.second
+
+
+def _compared(desk: Bench, pair: Pair, record: ComparisonRecord, report: Report) -> ComparisonRecord:
+    """The record, filled."""
+    rows = _rows(desk, pair.images)
+    first, second = (desk.model(job) for job in _models(pair))
     matrices = compare(
         first,
         second,
         desk.images(rows),
         pair.grid,
-        np.random.default_rng(seed_of("comparison", *digests)),
-        lambda done, total: report(what, done, total),
+        np.random.default_rng(seed_of("comparison", *record.weights_digests)),
+        lambda done, total: report(f"comparing {pair.label}", done, total),
     )
-    record = ComparisonRecord(
-        task=place.task.name,
-        first=pair.first.label,
-        second=pair.second.label,
-        first_layers=list(first.layers),  # type: ignore[arg-type]
-        second_layers=list(second.layers),  # type: ignore[arg-type]
-        weights_digests=(digests[0], digests[1]),
-        images=len(rows),
-        grid=pair.grid,
-        similarities=[_similarity(name, matrix) for name, matrix in matrices.items()],
-        versions=versions(),
-        seconds=time.perf_counter() - start,
-    )
-    write_record(folder / "comparison.json", record)
-    return record
+    filled = {
+        "first_layers": list(first.layers),  # type: ignore[arg-type]
+        "second_layers": list(second.layers),  # type: ignore[arg-type]
+        "images": len(rows),
+        "similarities": [_similarity(name, matrix) for name, matrix in matrices.items()],
+    }
+    return record.model_copy(update=filled)
 
 
 def _rows(desk: Bench, count: int) -> NDArray[np.int64]:

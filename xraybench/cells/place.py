@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from xraybench.lineage import Link, ModelJob
+from xraybench.lineage import Link, ModelJob, Pair
 from xraybench.planning import CellJob
 from xraybench.tasks import Task
 
@@ -42,20 +42,10 @@ class Place:
         """Where a model's record and weights lie."""
         return self.run / "models" / job.id
 
-    def comparison_folder(self, first: ModelJob, second: ModelJob) -> Path:
+    def comparison_folder(self, pair: Pair) -> Path:
         """Where the layer similarity of two models lies."""
-        return self.run / "comparisons" / f"{first.id}-{second.id}"
+        return self.run / "comparisons" / pair.id
 
     def cell_folder(self, job: CellJob) -> Path:
         """Where a cell's record, scores and maps lie."""
         return self.run / "cells" / job.id
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two models, on how many validation images, with grid x grid positions of an image as samples."""
-
-    first: ModelJob
-    second: ModelJob
-    images: int
-    grid: int

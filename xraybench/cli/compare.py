@@ -31,24 +31,28 @@ def compare(
     **options: Any,
 ) -> None:  # fmt: skip
     """CCA, SVCCA, PWCCA and CKA between the layers of two models, each with its null: a record, a CSV, heat maps."""
-    from xraybench.leaderboard.similarity import write_csv, write_heat_maps
+    from xraybench.leaderboard.similarity import to_csv, write_heat_maps
+    from xraybench.lineage import Pair
     from xraybench.narration import narrator
     from xraybench.planning import Request, make_plan
+    from xraybench.results import replacing
     from xraybench.runner import Engine, open_source
     from xraybench.runner import compare as compare_models
     from xraybench.starting import open_starts
     from xraybench.tasks import load_task
 
-    pair = tuple(name.strip() for name in models.split(",") if name.strip())
-    if len(set(pair)) != 2:
+    named = tuple(name.strip() for name in models.split(",") if name.strip())
+    if len(set(named)) != 2:
         raise UsageError(f"cannot compare {models!r}", "give two models of the task: --models A,B")
     task = load_task(options.pop("task"))
-    request = Request(explainers=(), models=pair, seeds=(seed,), **options)
+    request = Request(explainers=(), models=named, seeds=(seed,), **options)
     plan = make_plan(task, open_source(task, request), request, open_starts(task, request))
+    pair = Pair(plan.models[0], plan.models[1], images, grid)
     command = f"xraybench run --task {task.name} --preset {request.preset} --source {plan.source.name}"
     with narrator() as voice:
-        folder, record = compare_models(plan, out, Engine(device, workers), images, grid, command, voice)
-    write_csv(record, folder / "similarity.csv")
+        folder, record = compare_models(plan, out, Engine(device, workers), pair, command, voice)
+    with replacing(folder / "similarity.csv") as temporary:
+        temporary.write_text(to_csv(record), encoding="utf-8")
     write_heat_maps(record, folder / "similarity.png")
     if as_json:
         click.echo(record.model_dump_json(indent=1))

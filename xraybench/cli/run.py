@@ -100,8 +100,9 @@ def run(device: str, workers: int | None, rerun: str, dry_run: bool, out: Path, 
         return 0
     with narrator() as voice:
         outcome = execute(plan, out, Engine(device, workers), rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
-        voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept, in {outcome.seconds:.0f} s")
-    show_built_board(outcome.folder, as_json, changed=outcome.computed > 0)
+        compared = f", {outcome.compared} pairs of models compared" if outcome.compared else ""
+        voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept{compared}, in {outcome.seconds:.0f} s")
+    show_built_board(outcome.folder, as_json, changed=outcome.computed + outcome.compared > 0)
     for failure in outcome.failures:
         click.echo(f"failed: {failure}", err=True)
     return FINISHED_WITH_FAILURES if outcome.failures else 0
@@ -116,6 +117,8 @@ def _show_plan(plan: Plan, out: Path, as_json: bool) -> None:
         return
     for cell in prices.cells:
         click.echo(f"{cell.status:14}{cell.image_forwards:>9,}  {cell.model} (seed {cell.seed})  {cell.explainer}")
+    for pair in prices.comparisons:
+        click.echo(f"{pair.status:14}{pair.image_forwards:>9,}  layers of {pair.models} compared")
     for model in prices.models:
         cap = f" of at most {model.cap:,}" if model.cap else ""
         click.echo(f"{model.model} (seed {model.seed}): {model.image_forwards:,} image-forwards{cap}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from xraybench.results import Interval, MetricInfo, Record, SourceRecord
+from xraybench.results import ComparisonRecord, Interval, MetricInfo, Record, SourceRecord
 from xraybench.spec import Role
 
 
@@ -128,6 +128,7 @@ class Board(Record):
     explained: str
     notes: list[str]
     data: list[SourceRecord]  # what the run read: the target's source first, then those of earlier training stages
+    comparisons: list[ComparisonRecord] = Field(default_factory=list)  # layer similarity of pairs of models
     versions: dict[str, str]
     command: str
 

@@ -9,12 +9,13 @@ from html import escape
 
 from xraybench.leaderboard.board import Board, Row, Score
 from xraybench.leaderboard.rounding import amount, number
-from xraybench.results import MetricInfo
+from xraybench.results import ComparisonRecord, MetricInfo, SimilarityRecord
 
 WHISKER = (68.0, 13.0)  # width, height in px
 PLOT = (760.0, 400.0)
 MARGIN = (56.0, 20.0, 130.0, 46.0)  # left, top, right (room for names), bottom
 LABEL_HEIGHT = 13.0
+TILE, LETTER = 25.0, 5.6  # px: a side of a layer map's tile, the width of a letter beside it
 
 
 @dataclass(frozen=True)
@@ -182,10 +183,62 @@ def _names(points: Sequence[Point], x: Axis, y: Axis) -> list[str]:
     return names
 
 
+def layer_map(record: ComparisonRecord, similarity: SimilarityRecord) -> str:
+    """One measure over all pairs of layers, and its null beside it: the first model's layers down, the second's across.
+
+    Colours as in `heat`; a refused pair is empty.
+    """
+    down, across = ([_short(name) for name in layers] for layers in (record.first_layers, record.second_layers))
+    left, top = (LETTER * max(map(len, names), default=0) + space for names, space in ((down, 10), (across, 26)))
+    panel = TILE * len(across)
+    parts = [
+        f'<text x="{left - 6:g}" y="{top + TILE * (i + 0.62):g}" text-anchor="end">{escape(name)}</text>'
+        for i, name in enumerate(down)
+    ]
+    for start, what, values in (
+        (left, similarity.measure, similarity.values),
+        (left + panel + TILE, f"{similarity.measure}, images permuted", similarity.null),
+    ):
+        parts.append(f'<text class="name" x="{start:g}" y="12">{escape(what)}</text>')
+        for j, name in enumerate(across):
+            at = f"{start + TILE * (j + 0.62):g} {top - 6:g}"
+            parts.append(f'<text transform="translate({at}) rotate(-90)">{escape(name)}</text>')
+        parts += [_tiles(line, down[i], across, start, top + TILE * i) for i, line in enumerate(values)]
+    width, height = left + 2 * panel + TILE, top + TILE * len(down)
+    title = f"{similarity.measure} between layers of {record.first} and {record.second}, and with images permuted"
+    box = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" aria-label="{escape(title)}"'
+    return f'<svg class="layers" {box}>{"".join(parts)}</svg>'
+
+
+def _short(name: str) -> str:
+    """A layer's name without what all layers of an architecture begin with."""
+    return name.removeprefix("features.")
+
+
+def _tiles(line: Sequence[float | None], first: str, across: Sequence[str], x: float, y: float) -> str:
+    parts = []
+    for j, value in enumerate(line):
+        if value is None:
+            continue
+        red, green, blue = _shade(value)
+        at, text = f'x="{x + TILE * j:g}" y="{y:g}"', f"{value:.2f}".replace("0.", ".", 1)
+        title = f"<title>{escape(first)}, {escape(across[j])}: {value:.3f}</title>"
+        parts.append(f'<g>{title}<rect {at} width="{TILE:g}" height="{TILE:g}" fill="rgb({red},{green},{blue})"/>')
+        middle = f'x="{x + TILE * (j + 0.5):g}" y="{y + TILE * 0.62:g}"'
+        parts.append(f'<text class="tile" {middle} text-anchor="middle">{text}</text></g>')
+    return "".join(parts)
+
+
+def _shade(value: float) -> tuple[int, int, int]:
+    """White at zero, orange above, blue below."""
+    end = (214, 118, 36) if value > 0 else (72, 130, 190)
+    red, green, blue = (round(255 + (channel - 255) * min(abs(value), 1.0)) for channel in end)
+    return red, green, blue
+
+
 def heat(value: float | None) -> str:
     """CSS of a heat map's cell for tau in -1..1: blue below, white at, orange above zero; dark ink on all of them."""
     if value is None:
         return ""
-    end = (214, 118, 36) if value > 0 else (72, 130, 190)
-    red, green, blue = (round(255 + (channel - 255) * min(abs(value), 1.0)) for channel in end)
+    red, green, blue = _shade(value)
     return f"background:rgb({red},{green},{blue});color:#14181c"

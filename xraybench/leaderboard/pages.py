@@ -20,9 +20,10 @@ from xraybench.leaderboard import charts, formats, overlays
 from xraybench.leaderboard.board import Board, Row, Score
 from xraybench.leaderboard.records import RunData, load_run
 from xraybench.leaderboard.rounding import amount, letters, number, span
+from xraybench.leaderboard.similarity import to_csv
 from xraybench.leaderboard.tables import build_board
 from xraybench.leaderboard.validity import judge
-from xraybench.results import MetricInfo, replacing
+from xraybench.results import ComparisonRecord, MetricInfo, replacing
 from xraybench.stats import MIN_SEEDS
 
 PAGES = (
@@ -31,6 +32,7 @@ PAGES = (
     "board*.json",
     "board*.csv",
     "board*.md",
+    "similarity*.csv",
     "explainers/*.html",
 )  # what belongs to build_pages
 
@@ -93,6 +95,7 @@ def render(runs: Sequence[RunData], *, with_images: bool = False) -> dict[str, s
             f"{stem}.json": formats.to_json(board),
             f"{stem}.csv": formats.to_csv(board),
             f"{stem}.md": formats.to_markdown(board),
+            **{similarity_file(board, one): to_csv(one) for one in board.comparisons if one.status == "ok"},
         }
     made = environment()
     index = made.get_template("board.html").render(boards=boards, data_files=list(pages))
@@ -152,6 +155,11 @@ def slug(name: str) -> str:
 def page_of(explainer: str) -> str:
     """Where an explainer's page lies, relative to the board's."""
     return f"explainers/{slug(explainer)}.html"
+
+
+def similarity_file(board: Board, record: ComparisonRecord) -> str:
+    """Where the layer similarity of two models lies as CSV, relative to the board's page."""
+    return f"similarity-{slug(board.run)}-{slug(record.first)}-{slug(record.second)}-{record.images}x{record.grid}.csv"
 
 
 def _ranks(score: Score) -> str:
@@ -244,6 +252,8 @@ def _functions() -> Mapping[str, Any]:
         "floor": _floor,
         "heat": charts.heat,
         "hover": _hover,
+        "layer_map": _drawn(charts.layer_map),
+        "similarity_file": similarity_file,
         "interval": formats.interval_text,
         "letters": letters,
         "model_scores": _model_scores,

@@ -50,6 +50,7 @@ def _records_of(run: RunData) -> list[Path]:
         run.folder / "run.json",
         *sorted(run.folder.glob("data.json")),
         *sorted(run.folder.glob("models/*/model.json")),
+        *sorted(run.folder.glob("comparisons/*/comparison.json")),
     ]
     for cell in run.cells:
         paths.append(cell.folder / "cell.json")

@@ -10,6 +10,7 @@ from pathlib import Path
 from xraybench.errors import DataError
 from xraybench.results import (
     CellRecord,
+    ComparisonRecord,
     DataRecord,
     ImageScores,
     ModelRecord,
@@ -41,6 +42,7 @@ class RunData:
     data: DataRecord | None  # None: the run is of a version that kept no such record
     models: tuple[ModelRecord, ...]
     cells: tuple[CellData, ...]
+    comparisons: tuple[ComparisonRecord, ...] = ()
 
 
 def load_run(folder: Path) -> RunData:
@@ -56,7 +58,8 @@ def load_run(folder: Path) -> RunData:
     )
     data = folder / "data.json"
     read = read_record(data, DataRecord) if data.exists() else None
-    return RunData(folder, run, read, tuple(models), tuple(cells))
+    compared = iterate_records(folder / "comparisons", "comparison.json", ComparisonRecord)
+    return RunData(folder, run, read, tuple(models), tuple(cells), tuple(record for _, record in compared))
 
 
 def _load_cell(folder: Path, record: CellRecord) -> CellData:

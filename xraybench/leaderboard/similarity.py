@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,13 +29,13 @@ def rows_of(record: ComparisonRecord) -> Iterator[dict[str, object]]:
                 }
 
 
-def write_csv(record: ComparisonRecord, path: Path) -> None:
+def to_csv(record: ComparisonRecord) -> str:
     """The rows as CSV; a refused pair has no value."""
-    rows = list(rows_of(record))
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["measure", "first", "second", "value", "null"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows_of(record))
+    return text.getvalue()
 
 
 def write_heat_maps(record: ComparisonRecord, path: Path) -> None:

@@ -53,6 +53,7 @@ def build_board(run: RunData, summary_metrics: Sequence[str] = SUMMARY_METRICS) 
         summary_metrics=[metric.label for metric in metrics if metric.label in summary_metrics],
         failed=list(_absent(run.cells, "failed")),
         skipped=list(_absent(run.cells, "skipped")),
+        comparisons=list(run.comparisons),
         versions=_versions(run.cells),
     )
 

@@ -1,0 +1,118 @@
+"""Pairs of models that a task names: compared at the end of a run, priced, resumed, and counted where they fail."""
+
+import json
+import subprocess
+
+import pytest
+
+from tests.run.conftest import TASK, command, run_folder
+from xraybench.cells import compare
+from xraybench.cells.place import Place
+from xraybench.errors import TaskFileError
+from xraybench.planning import Request, make_plan
+from xraybench.results import ComparisonRecord, read_record
+from xraybench.runner import open_source
+from xraybench.standing import pending_pairs, standing_of_pair
+from xraybench.tasks import read_task
+
+OTHER = TASK[TASK.index("[[models]]") :].replace('name = "small-cnn"', 'name = "other"', 1)
+PAIR = """
+[[similarity]]
+models = ["small-cnn", "other"]
+images = 12
+grid = 2
+"""
+
+
+def written(folder, text):
+    path = folder / "pairs.toml"
+    path.write_text(text)
+    return path
+
+
+def plan_of(path, **asked):
+    task, request = read_task(path), Request(explainers=("gradient",), metrics=("srg",), **asked)
+    return make_plan(task, open_source(task, request), request)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A run of two models that are a pair: its task file, and its output folder."""
+    out = tmp_path_factory.mktemp("pairs")
+    path = written(out, TASK + OTHER + PAIR)
+    ended = subprocess.run(line(path, out), capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert "1 pairs of models compared" in ended.stderr
+    return path, out
+
+
+def line(path, out, *more):
+    return command(path, out, "--explainer", "gradient", "--metric", "srg", "--workers", "1", "--device", "cpu", *more)
+
+
+def place_of(path, out, plan):
+    return Place(run_folder(out), out / "data" / plan.data_digest, read_task(path), 6, "cpu", "")
+
+
+def test_a_pair_is_planned_once_a_seed_where_both_models_are_chosen(tmp_path):
+    path = written(tmp_path, TASK + OTHER + PAIR)
+    pairs = plan_of(path, seeds=(0, 3)).pairs
+    assert [(pair.first.label, pair.second.label) for pair in pairs] == [
+        ("small-cnn (seed 0)", "other (seed 0)"),
+        ("small-cnn (seed 3)", "other (seed 3)"),
+    ]
+    assert plan_of(path, models=("other",)).pairs == ()
+    assert plan_of(path).comparability_key == plan_of(written(tmp_path, TASK + OTHER)).comparability_key
+
+
+@pytest.mark.parametrize("named", ['["small-cnn", "small-cnn"]', '["small-cnn", "elsewhere"]'])
+def test_a_pair_is_of_two_models_that_a_preset_trains_both(tmp_path, named):
+    elsewhere = OTHER.replace("other", "elsewhere").replace('presets = ["quick"]', "presets = []")
+    text = TASK + OTHER + elsewhere + f"[[similarity]]\nmodels = {named}\n"
+    with pytest.raises(TaskFileError, match="are no pair"):
+        read_task(written(tmp_path, text))
+
+
+def test_the_run_compares_them_and_shows_it(done):
+    path, out = done
+    (pair,) = plan_of(path).pairs
+    record = read_record(run_folder(out) / "comparisons" / pair.id / "comparison.json", ComparisonRecord)
+    assert (record.status, record.images, record.grid) == ("ok", 12, 2)
+    assert (record.first, record.second) == ("small-cnn (seed 0)", "other (seed 0)")
+    assert 'class="layers"' in (run_folder(out) / "board" / "index.html").read_text()
+
+
+def test_it_is_priced_and_not_done_twice(done):
+    path, out = done
+    asked = subprocess.run(line(path, out, "--dry-run", "--json"), capture_output=True, text=True, timeout=60)
+    (priced,) = json.loads(asked.stdout)["comparisons"]
+    assert (priced["status"], priced["image_forwards"]) == ("done", 24)
+    again = subprocess.run(line(path, out), capture_output=True, text=True, timeout=60)
+    assert "0 cells computed" in again.stderr
+    assert "compared" not in again.stderr
+
+
+def test_what_fails_is_on_record_and_tried_again(done, monkeypatch):
+    path, out = done
+    plan = plan_of(path)
+    (pair,), folder = plan.pairs, run_folder(out)
+
+    def broken(*arguments):
+        raise ValueError("nothing compares")
+
+    kept = (folder / "comparisons" / pair.id / "comparison.json").read_bytes()
+    (folder / "comparisons" / pair.id / "comparison.json").unlink()
+    assert standing_of_pair(folder, pair) == "missing"
+    monkeypatch.setattr(compare, "compare", broken)
+    record = compare.compare_models(place_of(path, out, plan), pair, lambda what, done, total: None)
+    assert (record.status, record.reason) == ("failed", "ValueError('nothing compares')")
+    assert [len(pending_pairs(folder, plan, rerun)) for rerun in ("missing", "failed", "all")] == [0, 1, 1]
+    monkeypatch.undo()
+    again = subprocess.run(line(path, out), capture_output=True, text=True, timeout=300)
+    assert "0 cells computed" in again.stderr
+    first, second = (ComparisonRecord.model_validate_json(text) for text in (kept, _bytes(folder, pair)))
+    assert first.similarities == second.similarities
+
+
+def _bytes(folder, pair):
+    return (folder / "comparisons" / pair.id / "comparison.json").read_bytes()

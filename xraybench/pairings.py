@@ -1,0 +1,35 @@
+"""The pairs of models that a task file names. A pair belongs to every preset that trains both of its models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Pairing(BaseModel):
+    """Base of all pairs: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both models, the first named first."""
+        raise NotImplementedError
+
+    def within(self, models: Iterable[str]) -> bool:
+        """Whether both are among these."""
+        return set(self.names) <= set(models)
+
+
+class SimilarityPair(_Pairing):
+    """Two models whose layers are compared at the end of every run that trains both."""
+
+    models: tuple[str, str]
+    images: int = Field(default=2000, ge=10)  # at most so many validation images
+    grid: int = Field(default=4, gt=0)  # positions a side that count as samples
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both models."""
+        return self.models
