@@ -5,7 +5,6 @@ Every page opens from disk without a network: style, script and pictures are ins
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,8 @@ from markupsafe import Markup
 
 from xraybench.leaderboard import charts, formats, overlays
 from xraybench.leaderboard.board import Board, Row, Score
+from xraybench.leaderboard.model_pages import model_functions, model_pages
+from xraybench.leaderboard.pieces import drawn, slug
 from xraybench.leaderboard.records import RunData, load_run
 from xraybench.leaderboard.rounding import amount, letters, number, span
 from xraybench.leaderboard.similarity import to_csv
@@ -28,6 +29,8 @@ from xraybench.stats import MIN_SEEDS
 
 PAGES = (
     "index.html",
+    "models.html",
+    "models*.json",
     "validity.html",
     "board*.json",
     "board*.csv",
@@ -104,6 +107,7 @@ def render(runs: Sequence[RunData], *, with_images: bool = False) -> dict[str, s
         for run, board in zip(runs, boards, strict=True)
     ]
     pages["validity.html"] = made.get_template("validity.html").render(judged=judged)
+    pages |= model_pages(made, runs)
     return {"index.html": index, **pages, **_explainer_pages(made, runs, boards, with_images)}
 
 
@@ -145,11 +149,6 @@ def _panel(run: RunData, row: Row, pictures: bool) -> Panel:
     )
     examples = overlays.read_gallery(cell / "gallery.npz", row.signed) if pictures else []
     return Panel(row, examples, overlays.legend(row.signed))
-
-
-def slug(name: str) -> str:
-    """A name as part of an address: `rise(masks=500)` becomes `rise-masks-500`."""
-    return re.sub(r"[^a-z0-9.+]+", "-", name.lower()).strip("-")
 
 
 def page_of(explainer: str) -> str:
@@ -217,11 +216,6 @@ def _seeds_resampled(board: Board, model: str) -> bool:
     return any(len(row.seeds) >= MIN_SEEDS for row in board.rows_of(model))
 
 
-def _drawn(function: Any) -> Any:
-    """A function that gives SVG, marked as such for the template."""
-    return lambda *arguments: Markup(function(*arguments))
-
-
 @cache
 def environment() -> Environment:
     environment = Environment(
@@ -246,7 +240,7 @@ def _functions() -> Mapping[str, Any]:
         "amount": amount,
         "arrow": formats.arrow,
         "axis": charts.score_axis,
-        "cost_plot": _drawn(charts.cost_plot),
+        "cost_plot": drawn(charts.cost_plot),
         "facts_of": _facts,
         "families": formats.families,
         "floor": _floor,
@@ -265,5 +259,6 @@ def _functions() -> Mapping[str, Any]:
         "shown_metrics": _shown_metrics,
         "slug": slug,
         "span": span,
-        "whisker": _drawn(charts.whisker),
+        "whisker": drawn(charts.whisker),
+        **model_functions(),
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 from xraybench.errors import DataError, ValidationError
 from xraybench.leaderboard.overlays import false_digests, without_payloads
 from xraybench.leaderboard.pages import build_pages, existing_pages, render
-from xraybench.leaderboard.records import RunData, load_run
+from xraybench.leaderboard.records import RunData, load_run, stage_paths
 from xraybench.results import scores_path
 
 GALLERY = "gallery.npz"
@@ -32,7 +32,7 @@ def publish(run_folder: Path, leaderboards: Path) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         for path in _records_of(run):
-            copy = fresh / path.relative_to(run_folder)
+            copy = fresh / _published_as(path, run_folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
         if target.exists():
@@ -51,6 +51,7 @@ def _records_of(run: RunData) -> list[Path]:
         *sorted(run.folder.glob("data.json")),
         *sorted(run.folder.glob("models/*/model.json")),
         *sorted(run.folder.glob("comparisons/*/comparison.json")),
+        *stage_paths(run.folder, run.models).values(),
     ]
     for cell in run.cells:
         paths.append(cell.folder / "cell.json")
@@ -58,6 +59,11 @@ def _records_of(run: RunData) -> list[Path]:
         if run.run.redistributable and (cell.folder / GALLERY).is_file():
             paths.append(cell.folder / GALLERY)
     return paths
+
+
+def _published_as(path: Path, run_folder: Path) -> Path:
+    """Where a record lies in a published run: stages, which runs share, are copied into each."""
+    return path.relative_to(run_folder if path.is_relative_to(run_folder) else run_folder.parent)
 
 
 def _published(site: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from xraybench.results import (
     ImageScores,
     ModelRecord,
     RunRecord,
+    StageRecord,
     iterate_records,
     read_record,
     read_values,
@@ -42,6 +43,7 @@ class RunData:
     data: DataRecord | None  # None: the run is of a version that kept no such record
     models: tuple[ModelRecord, ...]
     cells: tuple[CellData, ...]
+    stages: Mapping[str, StageRecord]  # earlier stages of the models, by id: those whose records are there
     comparisons: tuple[ComparisonRecord, ...] = ()
 
 
@@ -58,8 +60,17 @@ def load_run(folder: Path) -> RunData:
     )
     data = folder / "data.json"
     read = read_record(data, DataRecord) if data.exists() else None
+    stages = {one: read_record(path, StageRecord) for one, path in stage_paths(folder, models).items()}
     compared = iterate_records(folder / "comparisons", "comparison.json", ComparisonRecord)
-    return RunData(folder, run, read, tuple(models), tuple(cells), tuple(record for _, record in compared))
+    return RunData(folder, run, read, tuple(models), tuple(cells), stages, tuple(record for _, record in compared))
+
+
+def stage_paths(folder: Path, models: Iterable[ModelRecord]) -> dict[str, Path]:
+    """Records of the stages that models went through before, by id: in a published run, else beside the runs."""
+    wanted = dict.fromkeys(one for model in models for one in model.earlier)
+    places = {one: [root / "stages" / one / "stage.json" for root in (folder, folder.parent)] for one in wanted}
+    found = {one: next((path for path in paths if path.is_file()), None) for one, paths in places.items()}
+    return {one: path for one, path in found.items() if path is not None}
 
 
 def _load_cell(folder: Path, record: CellRecord) -> CellData:

@@ -37,6 +37,13 @@ def amount(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
+def duration(seconds: float) -> str:
+    """`61 s`, `21 min` from two minutes on, `3.4 h` from two hours on."""
+    limits = ((7200, 3600, "h"), (120, 60, "min"), (0, 1, "s"))
+    size, name = next((size, name) for limit, size, name in limits if seconds >= limit)
+    return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {name}"
+
+
 def letters(group: int | None) -> str:
     """Tie group 1 is a, 2 is b, ... 27 is aa; empty for None."""
     text = ""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from xraybench.classification import roc_auc
+from xraybench.recipe.keeping import merit
 from xraybench.tasks import Stage
 
 Entry = dict[str, float]
@@ -45,15 +46,6 @@ def watched(stage: Stage, entry: Entry) -> float:
     return sign * entry[f"validation_{stage.watch}"]
 
 
-def _merit(stage: Stage, entry: Entry) -> float:
-    """What the kept epoch is chosen by: less is better."""
-    if stage.keep == "best-loss":
-        return entry["validation_loss"]
-    if stage.keep == "best-auc":
-        return -entry["validation_auc"]
-    return abs(entry["train_accuracy"] - entry["validation_accuracy"])
-
-
 @dataclass
 class Watch:
     """Follows one stage: `stop` after too long without improvement; `best` are the weights to keep (None: the last)."""
@@ -67,8 +59,8 @@ class Watch:
 
     def see(self, model: nn.Module, entry: Entry) -> None:
         """Take note of an epoch that has ended; of equally good epochs the later one is kept."""
-        if self.stage.keep != "last" and _merit(self.stage, entry) <= self.merit:
-            self.merit, self.best = _merit(self.stage, entry), copy.deepcopy(model.state_dict())
+        if self.stage.keep != "last" and merit(self.stage, entry) <= self.merit:
+            self.merit, self.best = merit(self.stage, entry), copy.deepcopy(model.state_dict())
         value = watched(self.stage, entry)
         self.waited = 0 if value < self.least or entry["epoch"] <= self.stage.frozen_epochs else self.waited + 1
         self.least = min(self.least, value)
