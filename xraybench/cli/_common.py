@@ -76,6 +76,19 @@ def show_board(folder: Path, as_json: bool) -> None:
     _print_board(build_board(load_run(folder)), as_json)
 
 
+def show_model_board(folder: Path, as_json: bool) -> None:
+    """Print a run's board of models, made from its records."""
+    from xraybench.leaderboard.models import build_models
+    from xraybench.leaderboard.records import load_run
+    from xraybench.leaderboard.show_models import show_models
+
+    board = build_models(load_run(folder))
+    if as_json:
+        click.echo(board.model_dump_json(indent=1))
+    else:
+        show_models(board, console())
+
+
 def _print_board(board: Board, as_json: bool) -> None:
     from xraybench.leaderboard.formats import to_json
     from xraybench.leaderboard.show import show

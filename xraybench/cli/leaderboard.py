@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xraybench.cli._common import JSON, RUNS, Commands, show_board
+from xraybench.cli._common import JSON, RUNS, Commands, show_board, show_model_board
 from xraybench.errors import UsageError
 
 
@@ -16,13 +16,18 @@ def leaderboard() -> None:
 
 
 @leaderboard.command("show")
-@click.option("--task", required=True, help="Which task.")
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option("--task", help="Which task, where no RUN folder is given.")
 @click.option("--run", "run_name", help="Which run, where there are several of the task.")
+@click.option("--models", is_flag=True, help="The models: recipes, scores beside the papers', how training went.")
 @RUNS
 @JSON
-def show_(task: str, run_name: str | None, runs: Path, as_json: bool) -> None:
-    """Print a board."""
-    show_board(_one_run(runs, task, run_name), as_json)
+def show_(run: Path | None, task: str | None, run_name: str | None, models: bool, runs: Path, as_json: bool) -> None:
+    """Print the board of a run, or its models."""
+    if (run is None) == (task is None):
+        raise UsageError("which run?", "give the folder of a run, or --task")
+    folder = run or _one_run(runs, task or "", run_name)
+    (show_model_board if models else show_board)(folder, as_json)
 
 
 def _one_run(runs: Path, task: str, run_name: str | None) -> Path:

@@ -29,7 +29,8 @@ def forest(board: ModelBoard) -> str:
     for place, name in enumerate(shown):
         parts.append(_panel(rows, name, left + place * (WIDTH + GAP)))
     box = f'viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(", ".join(shown))} of every model"'
-    return f'<svg class="plot forest" style="max-width:{width:g}px;min-width:{SHRINK * width:g}px" {box}>{"".join(parts)}</svg>'
+    style = f'style="max-width:{width:g}px;min-width:{SHRINK * width:g}px"'
+    return f'<svg class="plot forest" {style} {box}>{"".join(parts)}</svg>'
 
 
 def _middle(row: int) -> float:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
@@ -13,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from xraybench.leaderboard.board import Board, ModelRow, Row
+from xraybench.leaderboard.fitting import batched, fitting
 from xraybench.leaderboard.formats import arrow, families, interval_text
 from xraybench.leaderboard.rounding import letters, number, span
 from xraybench.results import MetricInfo
 
 MOST_COLUMNS = 8  # metrics a table, where the console is wide enough
 MOST_MODELS = 6  # trained models a table, likewise
-T = TypeVar("T")
 
 
 def show(board: Board, console: Console) -> None:
@@ -45,7 +44,7 @@ def _head(board: Board, console: Console) -> None:
 
 def _models(board: Board, console: Console) -> list[Table]:
     """Scores in rows, trained models in columns: as few tables as the console's width allows."""
-    return _fitting(console, MOST_MODELS, lambda size: [_models_table(part) for part in _batched(board.models, size)])
+    return fitting(console, MOST_MODELS, lambda size: [_models_table(part) for part in batched(board.models, size)])
 
 
 def _models_table(models: Sequence[ModelRow]) -> Table:
@@ -63,31 +62,15 @@ def _model_score(model: ModelRow, name: str) -> str:
     return escape(interval_text(model.scores.get(name))) + paper
 
 
-def _fitting(console: Console, most: int, tables_of: Callable[[int], list[Table]]) -> list[Table]:
-    """Tables of as many columns as the console's width allows."""
-    tables: list[Table] = []
-    unclipped = console.options.update(width=1000)
-    for size in range(most, 0, -1):
-        tables = tables_of(size)
-        if all(console.measure(table, options=unclipped).maximum <= console.width for table in tables):
-            break
-    return tables
-
-
-def _batched(rows: Sequence[T], size: int) -> list[Sequence[T]]:
-    """The rows in parts of at most `size`."""
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
 def _explainers(board: Board, model: str, metrics: Sequence[MetricInfo], console: Console) -> list[Table]:
-    return _fitting(console, MOST_COLUMNS, lambda size: [_rows(board, model, part) for part in _chunks(metrics, size)])
+    return fitting(console, MOST_COLUMNS, lambda size: [_rows(board, model, part) for part in _chunks(metrics, size)])
 
 
 def _chunks(metrics: Sequence[MetricInfo], size: int) -> list[list[MetricInfo]]:
     """Metrics in tables of at most `size` columns; a family is not broken unless it is larger than a table."""
     chunks: list[list[MetricInfo]] = []
     for family in families(metrics).values():
-        for part in _batched(family, size):
+        for part in batched(family, size):
             if chunks and len(chunks[-1]) + len(part) <= size:
                 chunks[-1].extend(part)
             else:
