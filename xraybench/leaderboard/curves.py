@@ -55,9 +55,12 @@ def stage_curves(curve: Curve, kind: str) -> str:
 
 def together(entries: Sequence[Entry], kind: str) -> list[str]:
     """The last stages of all models over one another, four a picture: training loss, and validation AUC or accuracy."""
-    groups = [entries[start : start + TOGETHER] for start in range(0, len(entries), TOGETHER)]
-    drawn = [[entry for entry in group if _has_curve(entry)] for group in groups]
-    return [_together(group, kind) for group in drawn if group] if sum(map(len, drawn)) > 1 else []
+    drawn = [entry for entry in entries if _has_curve(entry)]
+    groups: list[Sequence[Entry]] = [drawn]
+    if len(drawn) > TOGETHER:  # entries that belong together stand together in a task file
+        groups = [entries[start : start + TOGETHER] for start in range(0, len(entries), TOGETHER)]
+        groups = [[entry for entry in group if _has_curve(entry)] for group in groups]
+    return [_together(group, kind) for group in groups if group] if len(drawn) > 1 else []
 
 
 def _has_curve(entry: Entry) -> bool:

@@ -81,10 +81,9 @@ def _marks(lines: list[ScoreLine], name: str, x: Axis, middle: float) -> list[st
         marks.append(_dot(line, name, x, middle + spread * (place - (len(here) - 1) / 2)))
     for line in (line for line in lines if line.paper):
         at = x(line.scores[name].mean or 0.0)
-        marks.append(
-            f'<path class="paper" d="M{at - 5.5:g} {middle:g}l5.5 -5.5l5.5 5.5l-5.5 5.5z">'
-            f"<title>paper: {number(line.scores[name].mean)}</title></path>"
-        )
+        title = f"<title>paper: {number(line.scores[name].mean)}</title>"
+        diamond = f"M{at - 5.5:g} {middle:g}l5.5 -5.5l5.5 5.5l-5.5 5.5z"
+        marks.append(f'<g>{title}<path class="paper" d="{diamond}"/></g>')
     return marks
 
 
