@@ -246,7 +246,7 @@ def _functions() -> Mapping[str, Any]:
         "floor": _floor,
         "heat": charts.heat,
         "hover": _hover,
-        "layer_map": _drawn(charts.layer_map),
+        "layer_map": drawn(charts.layer_map),
         "similarity_file": similarity_file,
         "interval": formats.interval_text,
         "letters": letters,
