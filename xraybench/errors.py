@@ -15,6 +15,13 @@ class XraybenchError(Exception):
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
 
+def reason_of(error: Exception) -> str:
+    """An error as records and lists of failures give it: on one line, with what to do about it."""
+    if not isinstance(error, XraybenchError):
+        return repr(error)
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
 class UsageError(XraybenchError):
     """A name, option or parameter that does not exist or does not fit."""
 

@@ -105,6 +105,22 @@ class LiveNarrator:
         self._progress.console.print(line, highlight=False)
 
 
+class SilentNarrator:
+    """For all but the first of several processes that do the same."""
+
+    def __enter__(self) -> SilentNarrator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Nothing."""
+
+    def say(self, line: str) -> None:
+        """Nothing."""
+
+
 def narrator() -> PlainNarrator | LiveNarrator:
     """The one that fits where stderr goes."""
     console = Console(stderr=True)

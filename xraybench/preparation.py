@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from xraybench.data.prepared import Prepared
-    from xraybench.runner import Narrator
+    from xraybench.workshop import Narrator
 
 SHOWN = 3  # files that a line names
 

@@ -15,8 +15,9 @@ from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Plan, Request, make_plan
 from xraybench.results import CellRecord, iterate_records, read_scores
-from xraybench.runner import Engine, execute, open_source
+from xraybench.runner import execute, open_source
 from xraybench.tasks import load_task
+from xraybench.workshop import Engine
 
 ITEMS = 12
 METRICS = ("relevance-mass", "srg", "max-sensitivity(draws=2, patients=3)", "twin-localisation")

@@ -5,8 +5,9 @@ import pytest
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Request, make_plan
-from xraybench.runner import Engine, execute, open_source
+from xraybench.runner import execute, open_source
 from xraybench.tasks import Task, load_task
+from xraybench.workshop import Engine
 
 SMALL = {"train": 128, "validation": 64, "test": 96}
 METRICS = ("relevance-mass", "pixel-auroc", "energy-on(region=frame)", "srg", "sparseness", "twin-localisation")

@@ -13,7 +13,7 @@ from xraybench.cells.bench import Bench, bench
 from xraybench.cells.place import Place
 from xraybench.cells.provenance import versions
 from xraybench.comparing import Matrix, compare
-from xraybench.errors import XraybenchError
+from xraybench.errors import reason_of
 from xraybench.identity import seed_of
 from xraybench.lineage import ModelJob, Pair
 from xraybench.results import ComparisonRecord, ModelRecord, SimilarityRecord, read_record, write_record
@@ -44,7 +44,7 @@ def compare_models(place: Place, pair: Pair, report: Report) -> ComparisonRecord
     except OSError:  # a full or read-only disk is not this pair's fault: the run stops and says so
         raise
     except Exception as error:
-        reason = error.message if isinstance(error, XraybenchError) else repr(error)
+        reason = reason_of(error)
         record = record.model_copy(update={"status": "failed", "reason": reason})
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log.txt").write_text(traceback.format_exc(), encoding="utf-8")

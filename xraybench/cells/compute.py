@@ -23,7 +23,7 @@ from xraybench.cells.bench import Bench, bench
 from xraybench.cells.gallery import write_gallery
 from xraybench.cells.place import Place
 from xraybench.cells.provenance import hardware, versions
-from xraybench.errors import NotApplicableError, XraybenchError
+from xraybench.errors import NotApplicableError, reason_of
 from xraybench.explaining import ExplainAgain, checked, explain
 from xraybench.identity import digest_bytes
 from xraybench.planning import CellJob, MetricJob
@@ -66,7 +66,7 @@ def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
     except OSError:  # a full or read-only disk is not this cell's fault: the run stops and says so
         raise
     except Exception as error:
-        reason = error.message if isinstance(error, XraybenchError) else repr(error)
+        reason = reason_of(error)
         record = _cell_record(place, job, status="failed", reason=reason)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log.txt").write_text(traceback.format_exc(), encoding="utf-8")

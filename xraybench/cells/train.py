@@ -22,7 +22,8 @@ from xraybench.identity import digest_file
 from xraybench.lineage import ModelJob
 from xraybench.models.weights import carry_over, read_imagenet, read_weights
 from xraybench.recipe.checkpoint import Checkpoints
-from xraybench.results import ModelRecord, StageRecord, read_record, replacing, write_record
+from xraybench.recipe.team import Team
+from xraybench.results import ModelRecord, Record, StageRecord, read_record, replacing, write_record
 from xraybench.training import Trained, predict, train
 
 Report = Callable[[str, int, int], None]
@@ -47,8 +48,7 @@ def train_model(place: Place, job: ModelJob, report: Report) -> ModelRecord:
     made = _kept(place, job, len(job.links) - 1) or _made(place, job, len(job.links) - 1, checkpoints, report)
     _save(made.model, folder)
     record = _model_record(bench(place.for_model(job)), job, made)
-    write_record(folder / "model.json", record)
-    checkpoints.clear()
+    _commit(folder / "model.json", record, checkpoints)
     return record
 
 
@@ -73,12 +73,28 @@ def train_earlier(place: Place, job: ModelJob, number: int, report: Report) -> S
         history=[{**entry} for entry in made.trained.history],
         drawn=made.trained.drawn,
     )
-    write_record(folder / "stage.json", record)
-    checkpoints.clear()
+    _commit(folder / "stage.json", record, checkpoints)
     return record
 
 
+def _commit(path: Path, record: Record, checkpoints: Checkpoints) -> None:
+    """The record, and away with what was kept in case training were interrupted."""
+    team = Team.here()
+    if team.leads:
+        write_record(path, record)
+        checkpoints.clear()
+    team.wait()
+
+
 def _save(model: nn.Module, folder: Path) -> None:
+    """The weights; of several processes the first writes them, and the others wait."""
+    team = Team.here()
+    if team.leads:
+        _write(model, folder)
+    team.wait()
+
+
+def _write(model: nn.Module, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / WEIGHTS) as path:
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)

@@ -9,7 +9,7 @@ from xraybench import registry
 from xraybench.checks.explainer import Finding, check_explainer, small_models
 from xraybench.checks.metric import check_metric
 from xraybench.checks.model import check_model
-from xraybench.errors import UsageError, XraybenchError
+from xraybench.errors import UsageError, XraybenchError, reason_of
 from xraybench.registry import Entry
 from xraybench.spec import Explainer, Metric
 from xraybench.tasks import read_task, task_files
@@ -34,7 +34,7 @@ def _check(kind: str, call: registry.Call) -> list[Finding]:
             return [_task(task_files()[call.name])]
         built = registry.load(entry) if kind in ("models", "sources") else registry.build(kind, call)
     except XraybenchError as error:
-        return [Finding("loads", False, f"{error.message}; {error.hint}")]
+        return [Finding("loads", False, reason_of(error))]
     return [Finding("loads", True, entry.target), *_contract(kind, built, entry)]
 
 
@@ -56,7 +56,7 @@ def _model(build: Any, entry: Entry) -> Finding:
     try:
         check_model(build(2, 1, MODEL_SIZE), 1, MODEL_SIZE)
     except XraybenchError as error:
-        return Finding("hooks and relevance rules see all of it", False, f"{error.message}; {error.hint}")
+        return Finding("hooks and relevance rules see all of it", False, reason_of(error))
     return Finding("hooks and relevance rules see all of it", True, entry.name)
 
 

@@ -17,6 +17,7 @@ from xraybench.cli.data import data
 from xraybench.cli.explain import explain
 from xraybench.cli.leaderboard import leaderboard
 from xraybench.cli.run import run
+from xraybench.cli.train import train
 from xraybench.errors import UsageError, XraybenchError
 
 INTERRUPTED = 130
@@ -33,6 +34,7 @@ def cli() -> None:
 
 
 cli.add_command(run)
+cli.add_command(train)
 
 
 def main() -> None:

@@ -36,10 +36,11 @@ def compare(
     from xraybench.narration import narrator
     from xraybench.planning import Request, make_plan
     from xraybench.results import replacing
-    from xraybench.runner import Engine, open_source
     from xraybench.runner import compare as compare_models
+    from xraybench.runner import open_source
     from xraybench.starting import open_starts
     from xraybench.tasks import load_task
+    from xraybench.workshop import Engine
 
     named = tuple(name.strip() for name in models.split(",") if name.strip())
     if len(set(named)) != 2:

@@ -70,7 +70,7 @@ def plan_of(options: Mapping[str, Any]) -> Plan:
     return make_plan(task, open_source(task, request), request, open_starts(task, request))
 
 
-def _command_line(plan: Plan, options: Mapping[str, Any]) -> str:
+def command_line(plan: Plan, options: Mapping[str, Any]) -> str:
     """The command that makes this run again; the data folder is the reader's own."""
     parts = [f"xraybench run --task {plan.task.name} --preset {plan.preset_name} --source {plan.source.name}"]
     parts += ["--data DIR"] if options["data"] else []
@@ -92,14 +92,15 @@ def _command_line(plan: Plan, options: Mapping[str, Any]) -> str:
 def run(device: str, workers: int | None, rerun: str, dry_run: bool, out: Path, as_json: bool, **options: Any) -> int:
     """Train, explain, score, and write the leaderboard. The same command again goes on where the last one ended."""
     from xraybench.narration import narrator
-    from xraybench.runner import Engine, execute
+    from xraybench.runner import execute
+    from xraybench.workshop import Engine
 
     plan = plan_of(options)
     if dry_run:
         _show_plan(plan, out, as_json)
         return 0
     with narrator() as voice:
-        outcome = execute(plan, out, Engine(device, workers), rerun, _command_line(plan, options), voice)  # type: ignore[arg-type]
+        outcome = execute(plan, out, Engine(device, workers), rerun, command_line(plan, options), voice)  # type: ignore[arg-type]
         compared = f", {outcome.compared} pairs of models compared" if outcome.compared else ""
         voice.say(f"{outcome.computed} cells computed, {outcome.kept} kept{compared}, in {outcome.seconds:.0f} s")
     show_built_board(outcome.folder, as_json, changed=outcome.computed + outcome.compared > 0)
