@@ -55,7 +55,7 @@ def column(page, place):
     return cells.evaluate_all("cells => cells.map(cell => cell.dataset.value)")
 
 
-@pytest.mark.parametrize("name", ["index.html", "explainers/gradient.html", "explainers/oracle.html"])
+@pytest.mark.parametrize("name", ["index.html", "models.html", "explainers/gradient.html", "explainers/oracle.html"])
 def test_a_page_opens_from_disk_without_complaint_or_network(visit, name):
     page = visit(name)
     assert page.complaints == []

@@ -7,10 +7,11 @@ import pytest
 
 from tests.leaderboard.conftest import Recipe, write_run
 from tests.leaderboard.model_runs import history, write_data, write_models
-from xraybench.leaderboard.lines import lines_of, seed_lines, why_hidden
+from xraybench.leaderboard.lines import beside, lines_of, seed_lines, why_hidden, written
 from xraybench.leaderboard.models import build_models
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.rounding import rounded
+from xraybench.results import Interval
 from xraybench.tasks import load_task
 
 
@@ -153,6 +154,24 @@ def test_labels_have_their_own_scores_and_references(tmp_path):
     assert one.hidden["Fracture"] == "3 positives, fewer than 5"
     assert entry.label_reference["roc-auc"]["Fracture"] == 0.0
     assert [line.label for line in lines_of(entry)] == ["image", "paper"]
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "n", "text"),
+    [
+        (0.8265, 0.7861, 0.8739, 600, "0.827 0.786, 0.874"),
+        (0.98251, 0.97991, 0.98509, 10_000, "0.9825 0.9799, 0.9851"),
+        (-0.0002, -0.05, 0.04, 600, "0.000 -0.050, 0.040"),
+        (1.0, 1.0, 1.0, 600, "1.000 "),
+        (0.5, None, None, 20, "0.500 "),
+        (0.9825, None, None, 0, "0.9825 "),
+        (0.8, None, None, 0, "0.80 "),
+        (None, None, None, 20, "– "),
+    ],
+)
+def test_scores_have_the_decimals_that_a_test_set_gives_and_papers_theirs(mean, low, high, n, text):
+    one = Interval(mean=mean, low=low, high=high, n=n)
+    assert f"{written(one)} {beside(one)}" == text
 
 
 def test_the_json_form_reads_back(tmp_path):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from xraybench.leaderboard.charts import Axis
 from xraybench.leaderboard.modelboard import Curve, Entry
-from xraybench.leaderboard.rounding import number
 
 PANEL = (300.0, 160.0)  # the part of a panel that lines are drawn in: width, height
 LEFT, TOP, BOTTOM, GAP = 46.0, 26.0, 36.0, 30.0
@@ -116,16 +117,24 @@ def _panel(plot: Plot, left: float, kept: int | None, frozen: int, named: bool) 
 
 def _grid(x: Axis, y: Axis, epochs: int) -> str:
     parts = []
-    for tick in y.ticks():
+    for tick, text in ticks_of(y):
         parts.append(f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{y(tick)}" y2="{y(tick)}"/>')
-        parts.append(
-            f'<text class="tick" x="{x.start - 7:g}" y="{y(tick) + 4:g}" text-anchor="end">{number(tick)}</text>'
-        )
+        parts.append(f'<text class="tick" x="{x.start - 7:g}" y="{y(tick) + 4:g}" text-anchor="end">{text}</text>')
     whole = [round(tick) for tick in x.ticks() if tick == round(tick) and tick <= epochs]
     ticks = [1, *(tick for tick in whole if x(tick) - x.start > MIN_TICK)]
     parts += [f'<text class="tick" x="{x(n)}" y="{y.start + 16:g}" text-anchor="middle">{n}</text>' for n in ticks]
     middle = (x.start + x.end) / 2
     return "".join(parts) + f'<text class="axis" x="{middle:g}" y="{y.start + 31:g}" text-anchor="middle">epoch</text>'
+
+
+def ticks_of(axis: Axis) -> list[tuple[float, str]]:
+    """An axis's ticks as they are written: with the decimals that tell them apart (two at least), as many as fit."""
+    ticks = axis.ticks()
+    step = min((b - a for a, b in pairwise(ticks)), default=1.0)
+    decimals = max(2, math.ceil(-math.log10(step) - 1e-9))
+    room = LETTER * (decimals + 3) if axis.end > axis.start else LINE_HEIGHT
+    every = max(1, math.ceil(len(ticks) * room / abs(axis.end - axis.start)))
+    return [(tick, f"{tick:.{decimals}f}") for tick in ticks[::every]]
 
 
 def _frozen(epochs: int, x: Axis, y: Axis) -> str:

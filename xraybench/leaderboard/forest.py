@@ -5,13 +5,12 @@ from __future__ import annotations
 from html import escape
 
 from xraybench.leaderboard.charts import Axis
-from xraybench.leaderboard.curves import LETTER
-from xraybench.leaderboard.lines import ScoreLine, lines_of, seed_lines
+from xraybench.leaderboard.curves import LETTER, ticks_of
+from xraybench.leaderboard.lines import ScoreLine, beside, lines_of, seed_lines, written
 from xraybench.leaderboard.modelboard import Entry, ModelBoard
-from xraybench.leaderboard.rounding import number
 
 SCORES = ("roc-auc", "accuracy", "kappa")
-WIDTH, GAP, ROW = 280.0, 34.0, 26.0
+WIDTH, GAP, ROW = 280.0, 52.0, 26.0
 TOP, BOTTOM = 26.0, 24.0
 SHRINK = 0.85  # smaller than this its names are not read: the page scrolls it
 
@@ -52,9 +51,9 @@ def _panel(rows: list[Entry], name: str, left: float) -> str:
     x = Axis(low - pad, min(high + pad, 1.0) if high <= 1 else high + pad, left, left + WIDTH)
     bottom = _middle(len(rows) - 1) + ROW / 2
     parts = [title]
-    for tick in x.ticks():
+    for tick, text in ticks_of(x):
         parts.append(f'<line class="grid" x1="{x(tick)}" x2="{x(tick)}" y1="{TOP:g}" y2="{bottom:g}"/>')
-        parts.append(f'<text class="tick" x="{x(tick)}" y="{bottom + 16:g}" text-anchor="middle">{number(tick)}</text>')
+        parts.append(f'<text class="tick" x="{x(tick)}" y="{bottom + 16:g}" text-anchor="middle">{text}</text>')
     for row, lines in enumerate(drawn):
         parts += _marks(lines, name, x, _middle(row))
     return "".join(parts)
@@ -81,7 +80,7 @@ def _marks(lines: list[ScoreLine], name: str, x: Axis, middle: float) -> list[st
         marks.append(_dot(line, name, x, middle + spread * (place - (len(here) - 1) / 2)))
     for line in (line for line in lines if line.paper):
         at = x(line.scores[name].mean or 0.0)
-        title = f"<title>paper: {number(line.scores[name].mean)}</title>"
+        title = f"<title>paper: {written(line.scores[name])}</title>"
         diamond = f"M{at - 5.5:g} {middle:g}l5.5 -5.5l5.5 5.5l-5.5 5.5z"
         marks.append(f'<g>{title}<path class="paper" d="{diamond}"/></g>')
     return marks
@@ -94,4 +93,4 @@ def _dot(line: ScoreLine, name: str, x: Axis, height: float) -> str:
     if one.low is not None and one.high is not None:
         bar = f'<line class="interval" x1="{x(one.low)}" x2="{x(one.high)}" y1="{height:g}" y2="{height:g}"/>'
     dot = f'<circle class="mean" cx="{x(one.mean or 0.0)}" cy="{height:g}" r="4"/>'
-    return f"<g{void}><title>{escape(line.label)}: {number(one.mean, one.low, one.high)}</title>{bar}{dot}</g>"
+    return f"<g{void}><title>{escape(line.label)}: {written(one)} [{beside(one)}]</title>{bar}{dot}</g>"

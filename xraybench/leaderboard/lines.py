@@ -85,6 +85,33 @@ def _point(value: float) -> Interval:
     return Interval(mean=value, low=None, high=None, n=0)
 
 
+def written(one: Interval) -> str:
+    """A score to a thousandth, to a tenth of it from 4,000 images on; a paper's as the paper gives it."""
+    if one.mean is None:
+        return "–"
+    return _fixed(one.mean, one) if one.n else reported(one.mean)
+
+
+def reported(value: float | None) -> str:
+    """A paper's score: its own decimals, two at least; a dash where it gives none."""
+    if value is None:
+        return "–"
+    short = f"{value:g}"
+    return short if len(short.partition(".")[2]) > 1 else f"{value:.2f}"
+
+
+def beside(one: Interval, between: str = ", ") -> str:
+    """Its interval, or its range over seeds; empty where it has none, or one without width."""
+    if one.low is None or one.high is None or one.low == one.high == one.mean:
+        return ""
+    return f"{_fixed(one.low, one)}{between}{_fixed(one.high, one)}"
+
+
+def _fixed(value: float, one: Interval) -> str:
+    decimals = 4 if one.n >= 4000 else 3
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
 def why_hidden(line: ScoreLine, name: str) -> str:
     """Why a line has no area under a curve, with the counts where they are known; empty where it has, or may not."""
     if name not in AREAS or name in line.scores or line.trained is None:

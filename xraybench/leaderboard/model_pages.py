@@ -29,14 +29,17 @@ def model_pages(environment: Environment, runs: Sequence[RunData]) -> dict[str, 
 def model_functions() -> Mapping[str, Any]:
     """What the page's template may call."""
     return {
+        "beside": lines.beside,
         "better": lines.better,
         "duration": duration,
         "forest": drawn(forest),
         "label_reasons": lines.label_reasons,
         "lines_of": lines.lines_of,
         "missing_strata": lines.missing_strata,
+        "reported": lines.reported,
         "seed_lines": lines.seed_lines,
         "stage_curves": drawn(stage_curves),
         "together": lambda entries, kind: [Markup(picture) for picture in together(entries, kind)],
         "why_hidden": lines.why_hidden,
+        "written": lines.written,
     }

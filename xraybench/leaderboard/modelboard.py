@@ -80,6 +80,6 @@ class ModelBoard(Record):
         names = [name for one in trained for scores in (one.scores, *one.studies.values()) for name in scores]
         return list(dict.fromkeys([*names, *(name for entry in self.entries for name in entry.reference)]))
 
-    def label_references(self) -> bool:
-        """Whether a paper scored single labels."""
-        return any(entry.label_reference for entry in self.entries)
+    def has_studies(self) -> bool:
+        """Whether any model is scored by study, too."""
+        return any(one.studies for entry in self.entries for one in entry.trained)

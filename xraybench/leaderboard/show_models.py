@@ -10,10 +10,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from xraybench.leaderboard.fitting import batched, fitting
-from xraybench.leaderboard.formats import interval_text
-from xraybench.leaderboard.lines import AREAS, ScoreLine, better, label_reasons, lines_of, missing_strata
+from xraybench.leaderboard.lines import (
+    AREAS,
+    ScoreLine,
+    beside,
+    better,
+    label_reasons,
+    lines_of,
+    missing_strata,
+    reported,
+    written,
+)
 from xraybench.leaderboard.modelboard import Curve, Entry, ModelBoard, Trained
 from xraybench.leaderboard.rounding import duration, number
+from xraybench.results import Interval
 
 MOST_COLUMNS = 8  # lines of an entry, or scores of labels, a table, where the console is wide enough
 
@@ -62,10 +72,13 @@ def _scores(lines: Sequence[ScoreLine]) -> Table:
 def _score(line: ScoreLine, name: str) -> str:
     if name not in line.scores:
         return "" if line.paper else "–"
-    one = line.scores[name]
-    if not line.ranges or one.low is None or one.high is None:
-        return escape(interval_text(one))
-    return f"{number(one.mean, one.low, one.high)} ({number(one.low, one.high)}–{number(one.high, one.low)})"
+    return escape(_text(line.scores[name], line.ranges))
+
+
+def _text(one: Interval, ranges: bool = False) -> str:
+    spread = beside(one, "–" if ranges else ", ")
+    brackets = "()" if ranges else "[]"
+    return f"{written(one)} {brackets[0]}{spread}{brackets[1]}" if spread else written(one)
 
 
 def _trained(entry: Entry, one: Trained, console: Console) -> None:
@@ -92,9 +105,9 @@ def _labels(entry: Entry, one: Trained, names: Sequence[str]) -> Table:
     for label, scores in one.labels.items():
         cells = []
         for name in names:
-            cells.append(escape(interval_text(scores[name])) if name in scores else "hidden" if name in AREAS else "–")
+            cells.append(escape(_text(scores[name])) if name in scores else "hidden" if name in AREAS else "–")
             if name in entry.label_reference:
-                cells.append(number(entry.label_reference[name].get(label)))
+                cells.append(reported(entry.label_reference[name].get(label)))
         table.add_row(escape(label), str(one.positives.get(label, "–")), *cells)
     return table
 
@@ -117,6 +130,8 @@ def _foot(board: ModelBoard, console: Console) -> None:
         "Each seed, strata, curves: --json, or the page models.html.[/]",
         highlight=False,
     )
+    for note in board.notes:
+        console.print(f"[dim]Note: {escape(note)}[/]", highlight=False)
     if board.others:
         names = ", ".join(entry.model for entry in board.others)
         console.print(f"[dim]Entries of other presets: {escape(names)}[/]", highlight=False)
