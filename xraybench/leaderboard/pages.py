@@ -38,6 +38,7 @@ PAGES = (
     "similarity*.csv",
     "explainers/*.html",
 )  # what belongs to build_pages
+HEADLINES = ("roc-auc", "pr-auc", "accuracy", "kappa", "f1")  # of models, on the task's page
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,9 @@ def _shown_metrics(board: Board, model: str) -> list[MetricInfo]:
 
 
 def _model_scores(board: Board) -> list[str]:
-    return list(dict.fromkeys(name for model in board.models for name in model.scores))
+    """The scores by which models are most often told apart, and those that a paper reports; the others have a page."""
+    wanted = {*HEADLINES, *(name for model in board.models for name in model.reference)}
+    return list(dict.fromkeys(name for model in board.models for name in model.scores if name in wanted))
 
 
 def _facts(board: Board) -> dict[str, str]:
