@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.leaderboard.model_runs import write_models
 from xraybench.leaderboard.pages import build_pages
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -118,3 +119,16 @@ def test_the_page_itself_does_not_scroll_sideways(visit, width):
     page = visit("index.html")
     page.set_viewport_size({"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [800, 1440])
+def test_the_models_page_fits_its_window_and_its_names_their_drawings(browser, tmp_path, width):
+    build_pages([write_models(tmp_path / "run", models=("wristnet", "radinet-wrist"), seeds=(0, 1))], tmp_path / "site")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto((tmp_path / "site" / "models.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = """[...document.querySelectorAll("svg.plot text")].filter(text => text.getClientRects().length)
+      .filter(text => { const box = text.getBoundingClientRect(), of = text.ownerSVGElement.getBoundingClientRect();
+        return box.left < of.left - 1 || box.right > of.right + 1; }).map(text => text.textContent)"""
+    assert page.evaluate(cut) == []
+    page.close()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.leaderboard.model_runs import history, write_models
-from xraybench.leaderboard.curves import LEFT, PANEL, TOGETHER, TOP, stage_curves, together
+from xraybench.leaderboard.charts import Axis
+from xraybench.leaderboard.curves import LEFT, PANEL, TOGETHER, TOP, stage_curves, ticks_of, together
 from xraybench.leaderboard.forest import forest
 from xraybench.leaderboard.modelboard import Curve
 from xraybench.leaderboard.models import build_models
@@ -81,6 +82,17 @@ def test_epochs_are_whole_numbers_that_do_not_overlap(epochs):
     assert max(written) <= epochs
     places = [float(x) for x, _ in ticks[:half]]
     assert all(b - a > 12 for a, b in pairwise(places))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.9988, 1.0), (0.981, 0.983), (0.02, 14.0)])
+@pytest.mark.parametrize(("start", "end"), [(40.0, 320.0), (180.0, 20.0)])
+def test_ticks_are_told_apart_and_fit(low, high, start, end):
+    axis = Axis(low, high, start, end)
+    ticks = ticks_of(axis)
+    assert len({text for _, text in ticks}) == len(ticks) >= 2
+    assert all(float(text) == pytest.approx(value, abs=1e-9) for value, text in ticks)
+    room = max(len(text) for _, text in ticks) * 6 if end > start else 13
+    assert all(abs(axis(b) - axis(a)) >= room for (a, _), (b, _) in pairwise(ticks))
 
 
 def test_models_are_drawn_together_and_told_apart(tmp_path):

@@ -92,6 +92,14 @@ def test_the_curve_of_every_stage_says_which_epoch_was_kept(tmp_path):
     assert own.history[3]["validation_auc"] == rounded(history(30)[3]["validation_auc"])
 
 
+def test_a_search_may_have_settled_on_another_rule(tmp_path):
+    folder = write_models(tmp_path / "run", models=("radinet-wrist",))
+    (path,) = folder.glob("models/*/model.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "drawn": {"keep": "last", "frozen_epochs": 0}}))
+    own = entry_of(build_models(load_run(folder)), "radinet-wrist").trained[0].curves[-1]
+    assert (own.kept, own.frozen) == (30, 0)
+
+
 def test_a_stage_without_a_record_has_no_curve(tmp_path):
     board = board_of(tmp_path, models=("radinet-wrist",), stages=False)
     earlier, own = entry_of(board, "radinet-wrist").trained[0].curves

@@ -68,6 +68,11 @@ def test_no_field_of_a_recipe_goes_unsaid(field):
     assert words(**OTHERWISE[field]) != words(**BESIDE.get(field, {}))
 
 
+def test_what_a_search_may_change_is_not_said_to_be_so():
+    text = words(search={"keep": ["last", "best-loss"]}, search_draws=2)
+    assert text.endswith("the best by validation loss of 2 recipes drawn from keep (last or best-loss).")
+
+
 def test_what_stands_at_its_default_is_not_said():
     assert words() == "10 epochs of AdamW, batches of 4, learning rate 0.01; the last epoch is kept."
 

@@ -55,6 +55,8 @@ def _entry(entry: Entry, console: Console) -> None:
         console.print(table)
     for one in entry.trained:
         _trained(entry, one, console)
+    for reason in dict.fromkeys(reason for one in entry.trained for reason in missing_strata(one)):
+        console.print(f"[yellow]{escape(reason)}[/]", highlight=False)
 
 
 def _scores(lines: Sequence[ScoreLine]) -> Table:
@@ -87,8 +89,8 @@ def _trained(entry: Entry, one: Trained, console: Console) -> None:
     names = list(one.scores) if one.labels else []
     for table in fitting(console, MOST_COLUMNS, lambda size: [_labels(entry, one, p) for p in batched(names, size)]):
         console.print(table)
-    for reason in [*(f"no areas under curves of {reason}" for reason in label_reasons(one)), *missing_strata(one)]:
-        console.print(f"[yellow]{escape(seed + reason)}[/]", highlight=False)
+    for reason in label_reasons(one):
+        console.print(f"[yellow]{escape(f'{seed}no areas under curves of {reason}')}[/]", highlight=False)
     for curve in one.curves:
         console.print(f"[dim]{escape(f'{seed}trained on {curve.stage}: {_course(curve)}')}[/]", highlight=False)
 
@@ -120,8 +122,9 @@ def _course(curve: Curve) -> str:
     then = ", ".join(f"validation {name} {number(value)}" for name, value in measured.items() if value is not None)
     took = f" in {duration(curve.seconds)}" if curve.seconds is not None else ""
     kept = f"; epoch {curve.kept} is kept" if curve.kept else ""
-    drawn = "".join(f"; the search drew {name} {value}" for name, value in curve.drawn.items())
-    return f"{len(curve.history)} epochs{took}{kept}" + (f" ({then})" if then else "") + drawn
+    drawn = ", ".join(f"{name} {value}" for name, value in curve.drawn.items())
+    found = f"; the search settled on {drawn}" if drawn else ""
+    return f"{len(curve.history)} epochs{took}{kept}" + (f" ({then})" if then else "") + found
 
 
 def _foot(board: ModelBoard, console: Console) -> None:

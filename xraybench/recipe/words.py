@@ -26,7 +26,8 @@ def start_words(first: ModelEntry) -> str:
 
 def stage_words(stage: Stage) -> str:
     """One sentence: on what, how long, how fast, against what loss, with which changes to the images, what is kept."""
-    parts = [_length(stage), *_course(stage), *_loss(stage), *_augmentation(stage), *_search(stage), KEPT[stage.keep]]
+    parts = [_length(stage), *_course(stage), *_loss(stage), *_augmentation(stage), *_search(stage)]
+    parts += [] if "keep" in stage.search else [KEPT[stage.keep]]
     text = f"{_data(stage)}{'; '.join(parts)}."
     return text[0].upper() + text[1:]
 
