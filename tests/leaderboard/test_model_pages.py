@@ -24,6 +24,7 @@ def test_a_papers_models_with_recipes_scores_and_curves(tmp_path):
     for said in (
         "Phantom results: computed radiographs",
         "The data differ: the paper scored on the wrists of a hospital, which are not public",
+        "what the paper reported, on the wrists of a hospital, which are not public.",
         "study, majority vote",
         "not trained in this run",
         "From ImageNet weights.",

@@ -69,6 +69,7 @@ class ModelBoard(Record):
     source: str
     phantom: bool
     comparability_key: str
+    reference_data: list[str]  # sources, or in words: on what the papers scored; empty where the records do not say
     comparison: list[str]  # sentences: how the papers' data differ from those here
     notes: list[str]
     entries: list[Entry]
@@ -79,6 +80,10 @@ class ModelBoard(Record):
         trained = [one for entry in self.entries for one in entry.trained]
         names = [name for one in trained for scores in (one.scores, *one.studies.values()) for name in scores]
         return list(dict.fromkeys([*names, *(name for entry in self.entries for name in entry.reference)]))
+
+    def papers_data(self) -> str:
+        """On what the papers scored, as a phrase."""
+        return f"on {', '.join(self.reference_data)}" if self.reference_data else "on its own data"
 
     def has_studies(self) -> bool:
         """Whether any model is scored by study, too."""

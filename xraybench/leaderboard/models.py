@@ -24,7 +24,9 @@ def build_models(run: RunData) -> ModelBoard:
     record = run.run
     shown = [entry for entry in entries if entry.trained or record.preset in entry.presets]
     return ModelBoard(
-        **record.model_dump(include={"task", "title", "preset", "source", "phantom", "comparability_key", "notes"}),
+        **record.model_dump(
+            include={"task", "title", "preset", "source", "phantom", "comparability_key", "notes", "reference_data"}
+        ),
         run=record.name,
         kind=record.definition.get("kind", ""),
         comparison=comparison(run, shown),
