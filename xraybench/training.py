@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from xraybench.errors import UsageError
 from xraybench.identity import seed_of
+from xraybench.recipe.ahead import ahead
 from xraybench.recipe.augment import augment
 from xraybench.recipe.checkpoint import Checkpoints
 from xraybench.recipe.course import Course
@@ -158,7 +159,8 @@ def _train_epoch(course: Course, terms: Terms) -> None:
     begun = told = time.monotonic()
     before, skipped = course.tally.images, course.skipped
     batches = _batches(terms.train, course.stage, terms.generator)
-    for batch in itertools.islice(batches, skipped, skipped + course.ahead):
+    batches = itertools.islice(batches, skipped, skipped + course.ahead)
+    for batch in ahead(batches) if terms.train.labels.is_cuda else batches:
         course.optimizer.zero_grad(set_to_none=True)
         _backward(course, terms, forward, batch)
         course.take_step()
