@@ -46,9 +46,11 @@ def _propagated(
     method: _Lrp, composite: Any, model: nn.Module, images: Tensor, targets: Tensor, context: Context
 ) -> Tensor:
     """Maps [B,H,W] of the logit's relevance, colours summed."""
-    from xraybench.explainers._relevance import prepared, relevance
+    from xraybench.explainers._kept import kept
+    from xraybench.explainers._relevance import relevance
 
-    return relevance(prepared(model, method.bn), composite, images, targets, context.batch_size).sum(1)
+    with kept(model, method.bn) as copy:
+        return relevance(copy, composite, images, targets, context.batch_size).sum(1)
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,12 @@ class ExcitationBackprop(_Lrp):
     signed: ClassVar[bool] = False
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
-        from xraybench.explainers._relevance import everywhere_alpha_beta, prepared, relevance
+        from xraybench.explainers._kept import kept
+        from xraybench.explainers._relevance import everywhere_alpha_beta, relevance
 
         composite = everywhere_alpha_beta(1.0, 0.0, self.stabilizer)
-        copy = prepared(model, self.bn)
-        return relevance(copy, composite, images, targets, context.batch_size, start="one").sum(1)
+        with kept(model, self.bn) as copy:
+            return relevance(copy, composite, images, targets, context.batch_size, start="one").sum(1)
 
     def notes(
         self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
