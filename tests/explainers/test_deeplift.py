@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from xraybench.checks import families
 from xraybench.errors import NotApplicableError
 from xraybench.explainers.deeplift import DeepLift
 
@@ -54,11 +55,47 @@ def test_is_complete_through_relu_and_pooling_where_captum_is_not(pooling, image
     assert completeness(model, theirs, images, targets, baseline.double()) > 0.01
 
 
+@pytest.mark.parametrize("pooling", [nn.AdaptiveMaxPool2d(7), nn.MaxPool2d(3, stride=1, dilation=2)])
+def test_is_complete_through_pooling_that_captum_does_not_know(pooling, images, targets, baseline, context_of):
+    model, images = network(nn.ReLU(), pooling), images.double()
+    found = DeepLift()(model, images, targets, context_of(images, baseline))
+    assert completeness(model, found, images, targets, baseline.double()) < 1e-10
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-3)])
+def test_activations_may_be_as_small_as_they_like(activation, dtype, tolerance, images, targets, baseline, context_of):
+    """Signals of 1e-9: as of a deep network with small weights, a thousandth of a fixed threshold of 1e-6."""
+    torch.manual_seed(4)
+    layers = nn.Conv2d(1, 6, 3, bias=False), activation(), nn.MaxPool2d(3, stride=2), nn.Flatten()
+    model = nn.Sequential(*layers, nn.Linear(1176, 3, bias=False)).to(dtype).eval()
+    model[0].weight.data *= 1e-9
+    found = DeepLift()(model, images.to(dtype), targets, context_of(images, baseline))
+    assert completeness(model, found, images.to(dtype), targets, baseline.to(dtype)) < tolerance
+
+
+def test_where_image_and_baseline_agree_the_multiplier_is_the_derivative(context_of):
+    """Two pixels change and cancel before a unit that is on: they get what its derivative gives them."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False), nn.ReLU(), nn.Linear(1, 1, bias=False)).double()
+    model[1].weight.data, model[3].weight.data = torch.ones(1, 4).double(), torch.full((1, 1), 3.0).double()
+    images = torch.tensor([[[[0.75, 0.25], [0.5, 0.5]]]]).double()
+    maps = DeepLift()(model, images, torch.tensor([0]), context_of(images, torch.full((1, 2, 2), 0.5)))
+    torch.testing.assert_close(maps, torch.tensor([[[0.75, -0.75], [0.0, 0.0]]]).double())
+
+
 @pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
 def test_is_complete_on_every_built_in_model(name, build, images, targets, baseline, context_of):
     model, context, explainer = build(name).double(), context_of(images, baseline), DeepLift()
     maps = explainer(model, images.double(), targets, context)
     assert explainer.notes(model, images.double(), targets, context, maps)["completeness_error"] < 1e-9
+
+
+def test_is_complete_on_overlapping_pools_between_normalised_responses(context_of):
+    """Local response normalisation has no rule: next to nothing is lost there."""
+    model, images = families.network("cxr-cnn5").double(), torch.rand(2, 1, 91, 91).double()
+    targets, context, explainer = torch.arange(2), context_of(images), DeepLift()
+    maps = explainer(model, images, targets, context)
+    assert explainer.notes(model, images, targets, context, maps)["completeness_error"] < 1e-5
 
 
 def test_the_image_that_is_the_baseline_gets_zeros(build, images, context_of):

@@ -7,6 +7,7 @@ it, and overlapping pooling windows add up, so that contributions sum to the dif
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from xraybench.errors import NotApplicableError
 ELEMENTWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus)
 SIGMOIDAL = (nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.Softsign)
 POOLINGS = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
-NEAR = 1e-6  # differences below it take the derivative
+ROUNDING = 8  # differences of less than so many units of rounding take the derivative
 
 Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]
 
@@ -52,11 +53,13 @@ def rescaled(model: nn.Module, seen: dict[nn.Module, Seen]) -> Iterator[None]:
     """Gradients through the model are DeepLIFT multipliers against the recorded baseline."""
 
     def replace(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        multiplied: Tensor
         if isinstance(module, POOLINGS):
-            pooled: Tensor = _Pooled.apply(inputs[0], output.detach(), module, seen[module])
-            return pooled
-        slope = _slope(module, inputs[0].detach(), output.detach(), seen[module])
-        return output.detach() + (inputs[0] - inputs[0].detach()) * slope
+            multiplied = _Pooled.apply(inputs[0], output.detach(), module, seen[module])
+        else:
+            slope = _slope(module, inputs[0].detach(), output.detach(), seen[module])
+            multiplied = _Sloped.apply(inputs[0], output.detach(), slope)
+        return multiplied
 
     with _hooked(model, replace):
         yield
@@ -73,40 +76,74 @@ def _hooked(model: nn.Module, hook: Hook) -> Iterator[None]:
             handle.remove()
 
 
+def _near(difference: Tensor, *values: Tensor) -> Tensor:
+    """Where a difference is lost in the rounding of the values that it comes from."""
+    size = values[0].abs()
+    for value in values[1:]:
+        size = torch.maximum(size, value.abs())
+    return difference.abs() <= ROUNDING * torch.finfo(difference.dtype).eps * size
+
+
 def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
     """(f(x) - f(x0)) / (x - x0), and f'(x) where x is x0."""
     difference = inputs - seen.input
-    near = difference.abs() < NEAR
-    if not bool(near.any()):
-        return (output - seen.output) / difference
-    derivative = _pulled_back(module, inputs, torch.ones_like(output))
-    return torch.where(near, derivative, (output - seen.output) / difference.masked_fill(near, 1.0))
+    if isinstance(module, nn.ReLU):  # loses nothing to rounding: its values are those of its input, or 0
+        return torch.where(difference == 0, output > 0, (output - seen.output).div_(difference))
+    near = _near(difference, seen.input, seen.output)
+    quotient = (output - seen.output) / difference
+    return torch.where(near, _derivative(module, inputs), quotient) if bool(near.any()) else quotient
 
 
-def _pulled_back(module: nn.Module, inputs: Tensor, gradient: Tensor) -> Tensor:
-    """The module's own backward, past all hooks."""
+def _derivative(module: nn.Module, inputs: Tensor) -> Tensor:
+    """The module's own, past all hooks."""
     with torch.enable_grad():
         leaves = inputs.detach().requires_grad_()
-        (result,) = torch.autograd.grad(module.forward(leaves), leaves, gradient)
+        (result,) = torch.autograd.grad(module.forward(leaves).sum(), leaves)
     return result
 
 
+class _Sloped(torch.autograd.Function):
+    """A nonlinearity whose backward is a product with the slope."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, output: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return gradients[0] * ctx.saved_tensors[0], None, None
+
+
 class _Pooled(torch.autograd.Function):
-    """Max pooling whose backward hands the output's difference to the winners' inputs."""
+    """Max pooling whose backward hands the output's difference to the inputs that win, of image and of baseline."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, output: Tensor, module: nn.Module, seen: Seen) -> Tensor:
         ctx.save_for_backward(inputs, output)
         ctx.module, ctx.seen = module, seen
-        return output.clone()
+        return output.view_as(output)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        (inputs, output), seen, gradient = ctx.saved_tensors, ctx.seen, gradients[0]
-        higher = torch.maximum(output, seen.output)
-        rise = _pulled_back(ctx.module, inputs, gradient * (higher - seen.output))
-        fall = _pulled_back(ctx.module, seen.input.expand_as(inputs).clone(), gradient * (output - higher))
-        difference = inputs - seen.input
-        near = difference.abs() < NEAR
-        plain = _pulled_back(ctx.module, inputs, gradient)
-        return torch.where(near, plain, (rise + fall) / difference.masked_fill(near, 1.0)), None, None, None
+        (inputs, output), seen, gradient = ctx.saved_tensors, ctx.seen, gradients[0].flatten(2)
+        values, before, given, first = (t.flatten(2) for t in (inputs, seen.input, output, seen.output))
+        higher = torch.maximum(given, first)
+        result = torch.zeros_like(values)
+        for winners, share, at_rest in (
+            (_winners(ctx.module, inputs), higher - first, 1.0),
+            (_winners(ctx.module, seen.input).expand_as(gradient), given - higher, 0.0),
+        ):
+            then = before.expand_as(values).gather(2, winners)
+            difference = values.gather(2, winners) - then
+            ratio = torch.where(_near(difference, then), at_rest, share / difference)
+            result.scatter_add_(2, winners, gradient * ratio)
+        return result.view_as(inputs), None, None, None
+
+
+def _winners(module: nn.Module, inputs: Tensor) -> Tensor:
+    """Where in a map, its pixels counted through, each window's maximum stands: int64 [B,C,windows]."""
+    indexed: Any = copy.copy(module)
+    indexed.return_indices = True
+    places: Tensor = indexed.forward(inputs)[1]
+    return places.flatten(2)

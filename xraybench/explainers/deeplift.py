@@ -25,7 +25,7 @@ class DeepLift:
     family: ClassVar[str] = "gradient"
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "gradient"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def cost(self, image_size: int) -> int:
         """A forward and a backward (and one forward of the baseline a call)."""
@@ -71,7 +71,7 @@ class DeepLiftShap:
     family: ClassVar[str] = "gradient"
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "gradient"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if self.baselines < 1:
