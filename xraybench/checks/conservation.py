@@ -18,47 +18,64 @@ from xraybench.spec import Context
 
 TOLERANCE = 1e-4  # relative
 IMAGES = 3
-METHODS = ("lrp-epsilon-plus-flat", "deep-taylor", "lrp-alpha2-beta1", "lrp-alpha1-beta0")
+METHODS = (
+    "lrp-z",
+    "lrp-epsilon",
+    "lrp-alpha2-beta1",
+    "lrp-alpha1-beta0",
+    "lrp-epsilon-plus-flat",
+    "lrp-epsilon-gamma-box",
+    "deep-taylor",
+)
+ABSORBING = ("lrp-epsilon",)  # its epsilon is the method, not a stabiliser
 SUBJECTS = ("densenet121", *FAMILIES)
 SIDES = {"densenet121": 32}
+CANCELLED = 1e9  # times the logit: of shares that large float64 keeps few digits of their sum
 CONDITIONS = f"""How far the sum of a map is from its logit, relative, in the worst of {IMAGES} images, each for its
 largest logit: in float64, stabiliser 1e-12, on images without exact zeros, BatchNorms folded into their neighbours,
-networks with random weights. `exact`: within {TOLERANCE:g}; `n/a`: the method is skipped. One-signed neurons are active
-and have contributions of one sign only (at padded corners, or where few inputs are active): alpha2-beta1 has no share
-of the other sign to give."""
+biases without a share, networks with random weights, whose BatchNorms have shifts and measured statistics. `exact`:
+within {TOLERANCE:g}; `n/a`: the method is skipped; `cancels`: the map's values sum to their logit in exact arithmetic
+alone, because they are more than {CANCELLED:g} times as large (they divide by sums of both signs that are near 0).
+lrp-epsilon keeps its epsilon of 0.25: it absorbs small sums and multiplies others, and conserves nowhere.
+One-signed neurons are active and have contributions of one sign only (at padded corners, where few inputs are active,
+or thanks to a bias): alpha-beta rules have no share of the other sign to give."""
 BLACK = """The same on images whose left half is black, with the methods' own stabiliser: the mean in percent of the
 logit, absorbed or made. Neurons that see nothing but black have no input to hand relevance to."""
 
 
 def conserved(subject: str, method: str) -> str:
-    """`exact`, the relative error, or `n/a`."""
+    """`exact`, the relative error, `cancels`, or `n/a`."""
     try:
-        error = float(errors(subject, method, exact=True).max())
+        errors, cancels = measured(subject, method, exact=True)
     except NotApplicableError:
         return "n/a"
-    return "exact" if error < TOLERANCE else f"{error:.2g}"
+    error = float(errors.max())
+    return "cancels" if cancels else "exact" if error < TOLERANCE else f"{error:.2g}"
 
 
 def share(subject: str, method: str) -> str:
-    """The mean relative error on half-black images, in percent, or `n/a`."""
+    """The mean relative error on half-black images, in percent, `cancels`, or `n/a`."""
     try:
-        return f"{100 * float(errors(subject, method, exact=False).mean()):.1f}"
+        errors, cancels = measured(subject, method, exact=False)
     except NotApplicableError:
         return "n/a"
+    percent = 100 * float(errors.mean())
+    return "cancels" if cancels else f"{percent:.1f}" if percent < 1000 else f"{percent:.2g}"
 
 
-def errors(subject: str, method: str, exact: bool) -> Tensor:
-    """|sum of the map - logit| / |logit| of every image; images as CONDITIONS or BLACK say."""
+def measured(subject: str, method: str, exact: bool) -> tuple[Tensor, bool]:
+    """|sum of the map - logit| / |logit| of every image, and whether any map cancels; images as CONDITIONS or BLACK."""
     model, images, targets, context = _case(subject, black=not exact)
     explainer: Any = registry.build("explainers", registry.parse_call(method))
     if exact:
-        tiny = {"stabilizer": 1e-12, **({"epsilon": 1e-12} if hasattr(explainer, "epsilon") else {})}
-        explainer = replace(explainer, **tiny)
+        explainer = replace(explainer, stabilizer=1e-12)
+        if hasattr(explainer, "epsilon") and method not in ABSORBING:
+            explainer = replace(explainer, epsilon=1e-12)
     maps = explainer(model, images, targets, context)
     with torch.no_grad():
         logits = model(images).gather(1, targets[:, None])[:, 0]
-    found: Tensor = (maps.sum((1, 2)) - logits).abs() / logits.abs()
-    return found
+    errors: Tensor = (maps.sum((1, 2)) - logits).abs() / logits.abs()
+    return errors, bool((maps.abs().sum((1, 2)) > CANCELLED * logits.abs()).any())
 
 
 def one_signed(subject: str) -> int:
@@ -114,16 +131,18 @@ def _case(subject: str, black: bool) -> tuple[nn.Module, Tensor, Tensor, Context
 
 @cache
 def _network(subject: str) -> nn.Module:
-    """Random weights, logits away from zero, statistics of BatchNorms that are not trivial."""
+    """Random weights; gains, shifts and statistics of BatchNorms that are not trivial, the latter measured."""
+    side = SIDES.get(subject) or FAMILIES[subject].side
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        if subject in FAMILIES:
-            model = network(subject)
-        else:
-            model = registry.load(registry.find("models", subject))(3, 1, SIDES[subject])
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                nn.init.uniform_(module.weight, 0.5, 1.5)
-                nn.init.uniform_(module.running_var, 0.5, 2.0)  # type: ignore[arg-type]
-    made: nn.Module = model.double().eval()
+        registered = None if subject in FAMILIES else registry.load(registry.find("models", subject))
+        model = (registered(3, 1, side) if registered else network(subject)).double().eval()
+        norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms:
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.normal_(norm.bias, std=0.3)
+            norm.train().momentum = 1.0
+        with torch.no_grad():
+            model(torch.rand(32, 1, side, side).double())
+    made: nn.Module = model.eval()
     return made

@@ -73,8 +73,8 @@ class EpsilonPlusFlat(_Lrp):
 class LrpZ(_Lrp):
     """The basic rule in every layer: each input's share of its neuron's sum (Bach et al. 2015, eq. 56; LRP-0).
 
-    In exact arithmetic it is gradient times input for networks of ReLUs; where a sum is near 0 its shares are huge, and
-    signed. bn: only `canonised`; through an unfolded BatchNorm it explodes.
+    In exact arithmetic it is gradient times input for networks of ReLUs without biases; where a sum is near 0 its
+    shares are huge, and cancel: in deep networks with BatchNorm, folded or passed, they explode.
     """
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
@@ -123,7 +123,8 @@ class LrpAlpha1Beta0(LrpAlpha2Beta1):
 class EpsilonGammaBox(_Lrp):
     """Epsilon in linear layers, gamma in convolutions, z-box in the first layer (Montavon et al. 2019, sec. 10.3).
 
-    gamma: how much positive weights are favoured. Signed inputs make it lose or gain relevance: see the error noted.
+    gamma: how much positive contributions are favoured (by the generalised rule for inputs of both signs, whose shares
+    may cancel: see the error noted).
     """
 
     epsilon: float = 1e-6
