@@ -94,6 +94,7 @@ class Plan:
 def make_plan(task: Task, source: Source, request: Request, starts: Starts = NO_STARTS) -> Plan:
     """The plan for a request; pure: reads nothing but what `source.identity()` reads."""
     preset = task.preset(request.preset)
+    task = task.explained_as(preset)
     n_explained = min(preset.explained, request.limit or preset.explained)
     data_digest = data_digest_of(task, source, preset)
     key = comparability_key(task, request.preset, data_digest, n_explained, starts.weights.get(str(request.weights)))

@@ -16,6 +16,7 @@ REASONS = {
     "twins": "the data have no twins",
     "explain": "the map does not depend on the model",
 }
+ONE_LABEL = "each label has its own map, and a twin lacks all findings, not that label's alone"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def why_not(metric: Metric, evidence: Evidence, explainer_cost: int) -> str | No
     }
     for need in sorted(metric.needs):
         if not held[need]:
-            return REASONS[need]
+            return ONE_LABEL if need == "twins" and evidence.of_one_label else REASONS[need]
     limit = metric.price_limit if isinstance(metric, ReExplaining) else None
     if limit is not None and explainer_cost > limit:
         return f"price: explaining costs {explainer_cost} image-forwards, the metric's limit is {limit}"

@@ -164,7 +164,7 @@ class Evidence:
     images: float32 [B,C,H,W] as the model sees them; grey: float32 [B,H,W] in [0,1]; targets: int64 [B]; maps: float32
     [B,H,W]; regions: name -> bool [B,H,W] (a name stands there only where the source has it; an image without such a
     region is all False); baseline: float32 [C,H,W]; seeds: int64 [B]; explain: None where the map does not come from
-    the model.
+    the model; of_one_label: there are twins, but they lack more than the label that each map is of.
     """
 
     model: nn.Module
@@ -181,6 +181,7 @@ class Evidence:
     batch_size: int = 64
     shared: dict[Hashable, Any] = field(default_factory=dict)
     artefacts: Artefacts = field(default=lambda key, compute: compute())
+    of_one_label: bool = False
 
     def of_model(self, key: Shared, compute: Callable[[], Tensor]) -> Tensor:
         """What depends on model and images alone is computed by the first explainer's cell, and found by the others."""

@@ -121,11 +121,14 @@ class ModelEntry(_Table):
         return self
 
 
+Target = Literal["label", "predicted", "each-label"]
+
+
 class Explained(_Table):
     """Which test images are explained, for which logit."""
 
     images: Literal["positive", "all"]
-    target: Literal["label", "predicted", "each-label"] = "label"
+    target: Target = "label"
 
 
 class Paper(_Table):
@@ -151,6 +154,7 @@ class Preset(_Preprocessed):
 
     image_size: int = Field(ge=8)
     explained: int = Field(gt=0)  # test images, at most one a patient before any patient's second
+    target: Target | None = None  # the explained logit, in place of the task's
     max_image_forwards: int | None = None  # per model, for explaining and scoring
     preprocessing: Steps | None = None  # in place of the task's
     sources: dict[str, Parameters] = Field(default_factory=dict)  # settings by source
@@ -183,11 +187,16 @@ class Task(_Preprocessed):
 
     @model_validator(mode="after")
     def _explains_labels_that_may_hold_together(self) -> Task:
-        if self.explained.target == "each-label" and self.kind != "multi-label":
-            raise ValueError(
-                f"explained.target = each-label is for multi-label tasks; an image of a {self.kind} task has one"
-            )
+        targets = {self.explained.target, *(preset.target for preset in self.presets.values())}
+        if "each-label" in targets and self.kind != "multi-label":
+            raise ValueError(f"target = each-label is for multi-label tasks; an image of a {self.kind} task has one")
         return self
+
+    def explained_as(self, preset: Preset) -> Task:
+        """The task with the preset's target, where it names one."""
+        if preset.target is None:
+            return self
+        return self.model_copy(update={"explained": self.explained.model_copy(update={"target": preset.target})})
 
     @property
     def num_outputs(self) -> int:

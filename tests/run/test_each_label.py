@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 
 from tests.run.conftest import scores_of
 from tests.run.test_every_task import Silent, shrunk
@@ -16,7 +17,8 @@ from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Plan, Request, make_plan
 from xraybench.results import CellRecord, iterate_records, read_scores
 from xraybench.runner import execute, open_source
-from xraybench.tasks import load_task
+from xraybench.scoring import ONE_LABEL
+from xraybench.tasks import Task, load_task
 from xraybench.workshop import Engine
 
 ITEMS = 12
@@ -28,9 +30,8 @@ def finished(tmp_path_factory) -> tuple[Plan, object]:
     task = shrunk(load_task("chexpert"))
     preset = task.presets["quick"]
     sources = {"phantom-chexpert": preset.sources["phantom-chexpert"] | {"train": 40, "validation": 16, "test": 32}}
-    explained = task.explained.model_copy(update={"target": "each-label"})
-    presets = {"quick": preset.model_copy(update={"sources": sources})}
-    task = task.model_copy(update={"explained": explained, "presets": presets})
+    presets = {"quick": preset.model_copy(update={"sources": sources, "target": "each-label"})}
+    task = task.model_copy(update={"presets": presets})
     request = Request(explainers=("gradient",), metrics=METRICS, limit=ITEMS)
     plan = make_plan(task, open_source(task, request), request)
     outcome = execute(plan, tmp_path_factory.mktemp("each"), Engine("cpu", 1), "failed", "", Silent())
@@ -56,6 +57,22 @@ def test_items_are_the_pairs_of_image_and_true_label():
     assert own["finding"][0, 1].all()
     assert own["finding"][2, 0].all()
     assert own["lung"].any((1, 2)).tolist() == [False, False, True]
+
+
+def test_the_papers_preset_explains_each_true_label_and_the_quick_one_the_first():
+    task = load_task("chexpert")
+    targets = {
+        name: make_plan(task, open_source(task, Request(preset=name)), Request(preset=name)).task.explained.target
+        for name in ("quick", "paper")
+    }
+    assert targets == {"quick": "label", "paper": "each-label"}
+
+
+def test_a_preset_of_a_task_whose_images_have_one_label_cannot_ask_for_each():
+    task = load_task("wrist").model_dump()
+    task["presets"]["quick"]["target"] = "each-label"
+    with pytest.raises(ValidationError, match="multi-label tasks"):
+        Task.model_validate(task)
 
 
 def test_where_labels_have_no_regions_the_finding_stays():
@@ -94,6 +111,6 @@ def test_the_oracle_marks_the_labels_own_region_and_the_board_is_built(finished)
     assert oracle.scores["relevance-mass"].mean == pytest.approx(1)
     (gradient,) = (row for row in board.rows if row.explainer == "gradient")
     assert {"srg", METRICS[2]} <= set(gradient.scores)
-    assert "twin-localisation" in gradient.skipped
+    assert gradient.skipped["twin-localisation"] == ONE_LABEL
     assert "At most 12 pairs of a label" in board.explained
     assert scores_of(folder.parent)

@@ -194,6 +194,7 @@ def _evidence(desk: Bench, model: nn.Module, again: ExplainAgain | None, made: M
         seeds=desk.seeds,
         cost=Cost(**made.spent.model_dump()),
         twins=desk.twins,
+        of_one_label=desk.items.labels is not None and desk.prepared.explained.twins is not None,
         explain=again,
         batch_size=desk.context.batch_size,
     )
