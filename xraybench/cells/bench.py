@@ -29,7 +29,8 @@ from xraybench.training import Examples, predict
 
 WEIGHTS = "weights.safetensors"
 BACKGROUND = 32  # training images an explainer may use as a background
-BATCH = 64  # images forwarded at once
+BATCH = 64  # images forwarded at once, at most
+CPU_PIXELS = 4 * 320**2  # and of so many pixels on a CPU: a densenet169 then holds under 2 GiB for its backward
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,9 @@ class Bench:
         mean_image = torch.from_numpy(self.prepared.mean_training_image).to(self.device)
         low, high = self.normalised(torch.tensor([0.0, 1.0], device=self.device)[:, None, None])
         baseline = self.normalised(mean_image)
-        return Context(baseline, self.images(np.sort(chosen)), low, high, self.seeds, BATCH)
+        return Context(
+            baseline, self.images(np.sort(chosen)), low, high, self.seeds, batch_size_of(self.image_size, self.device)
+        )
 
     def targets(self, model: nn.Module) -> Tensor:
         """int64 [M]: the logit that is explained for each image; of several true labels the task's first."""
@@ -204,6 +207,11 @@ class Bench:
 def trained_state(folder: Path, digest: str, device: str = "cpu") -> dict[str, Tensor]:
     """The weights in a trained model's or stage's folder; RecordError where they are not those on record."""
     return read_tensors(folder / WEIGHTS, digest, f"delete {folder}: the model is then trained again", device)
+
+
+def batch_size_of(side: int, device: torch.device) -> int:
+    """How many images of a side are forwarded at once: on a CPU, larger ones in smaller batches."""
+    return BATCH if device.type != "cpu" else min(BATCH, max(1, CPU_PIXELS // side**2))
 
 
 @cache
