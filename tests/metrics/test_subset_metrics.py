@@ -91,7 +91,7 @@ def test_ten_maps_cost_what_one_does():
     for seed in range(10):
         maps = torch.randn(6, 12, 12, generator=torch.Generator().manual_seed(seed))
         SensitivityN()(dataclasses.replace(here, maps=maps, shared={}, artefacts=artefacts))
-    assert len(calls) == 1 + len(SHARES)
+    assert len(calls) == 1 + 2 * len(SHARES)  # f(x); for each share the subsets, and f without them
 
 
 def test_constant_rows():

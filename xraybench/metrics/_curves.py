@@ -58,13 +58,13 @@ def _curve(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
 def _between(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
     """Float64 [B,steps-1]: the points between the ends, all images and steps in one stream of batches."""
     maps, fill = evidence.maps, IMPUTERS[removal.imputer](evidence)
-    place = evidence.once("places of the pixels", lambda: places(maps.flatten(1), evidence.seeds)).view_as(maps)
+    place = evidence.once("places of the pixels", lambda: places(maps.flatten(1), evidence.seeds).int()).view_as(maps)
     inner = counts(maps[0].numel(), removal.steps)[1:-1].to(maps.device)
     rows = torch.arange(len(maps), device=maps.device).repeat_interleave(len(inner))
     tops = inner.repeat(len(maps))
 
     def images(some: Tensor) -> Tensor:
-        top = (place[rows[some]] < tops[some, None, None])[:, None]
+        top = (place.index_select(0, rows[some]) < tops[some, None, None])[:, None]
         return fill(rows[some], top if name == "insertion" else ~top)
 
     return target_logits(evidence, rows, images).view(len(maps), len(inner))

@@ -22,11 +22,11 @@ NOISE = 0.01  # standard deviation as a share of the image's range of values
 
 def _blur(evidence: Evidence) -> Fill:
     blurred = evidence.once("blurred images", lambda: blur(evidence.images))
-    return lambda rows, keep: torch.where(keep, evidence.images[rows], blurred[rows])
+    return lambda rows, keep: torch.where(keep, evidence.images.index_select(0, rows), blurred.index_select(0, rows))
 
 
 def _mean(evidence: Evidence) -> Fill:
-    return lambda rows, keep: torch.where(keep, evidence.images[rows], evidence.baseline)
+    return lambda rows, keep: torch.where(keep, evidence.images.index_select(0, rows), evidence.baseline)
 
 
 def _noisy_linear(evidence: Evidence) -> Fill:
@@ -49,6 +49,7 @@ def _noise(evidence: Evidence) -> Tensor:
     return drawn.to(evidence.images) * spread[:, None, None, None]
 
 
+POINTWISE = ("blur", "mean")  # what a pixel becomes does not depend on which others are replaced
 IMPUTERS: Mapping[str, Callable[[Evidence], Fill]] = {"blur": _blur, "mean": _mean, "noisy-linear": _noisy_linear}
 
 

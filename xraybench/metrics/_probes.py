@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from xraybench.metrics._draws import generator
-from xraybench.metrics._imputers import IMPUTERS
+from xraybench.metrics._imputers import IMPUTERS, POINTWISE
 from xraybench.metrics._logits import original_logits, target_logits
 from xraybench.metrics._subsets import Subsets
-from xraybench.spec import Evidence
+from xraybench.spec import Evidence, Shared
 
 
-def subsets(evidence: Evidence, design: Subsets, share: float, draws: slice = slice(None)) -> Tensor:
-    """Bool [B,draws,H,W]: the replaced pixels of each draw, or of some."""
+def subsets(evidence: Evidence, design: Subsets, share: float) -> Tensor:
+    """Bool [B,draws,H,W]: the replaced pixels of each draw."""
+    return _spread(evidence, design, _patches(evidence, design, share).flatten(0, 1)).unflatten(0, (-1, design.draws))
+
+
+def _spread(evidence: Evidence, design: Subsets, patches: Tensor) -> Tensor:
+    """Bool [N,H,W]: the pixels of chosen patches [N,rows,columns]."""
     height, width = evidence.maps.shape[1:]
     side = _side(evidence, design)
-    grid = _patches(evidence, design, share)[:, draws]
-    return grid.repeat_interleave(side, 2).repeat_interleave(side, 3)[:, :, :height, :width]
+    return patches.repeat_interleave(side, 1).repeat_interleave(side, 2)[:, :height, :width]
 
 
 def _side(evidence: Evidence, design: Subsets) -> int:
@@ -26,9 +32,11 @@ def _side(evidence: Evidence, design: Subsets) -> int:
 
 
 def _patches(evidence: Evidence, design: Subsets, share: float) -> Tensor:
-    """Bool [B,draws,rows,columns]: the chosen patches, the last ones standing over the edge; drawn once."""
-    key = ("patches", design.draws, design.patch, share)
-    return evidence.once(key, lambda: torch.stack([_drawn(evidence, design, share, int(s)) for s in evidence.seeds]))
+    """Bool [B,draws,rows,columns]: the chosen patches, the last ones standing over the edge; drawn once for all."""
+    key = Shared(f"subsets of {share:g} in patches of {design.patch:g}, {design.draws} draws")
+    return evidence.of_model(
+        key, lambda: torch.stack([_drawn(evidence, design, share, int(seed)) for seed in evidence.seeds])
+    )
 
 
 def _drawn(evidence: Evidence, design: Subsets, share: float, seed: int) -> Tensor:
@@ -45,19 +53,45 @@ def drops(evidence: Evidence, design: Subsets, share: float) -> Tensor:
     """Float64 [B,draws]: f(x) - f(x with the subset replaced)."""
 
     def compute() -> Tensor:
-        fill, removed = IMPUTERS[design.imputer](evidence), subsets(evidence, design, share).flatten(0, 1)
-        rows = torch.arange(len(evidence.maps), device=removed.device).repeat_interleave(design.draws)
-        logits = target_logits(evidence, rows, lambda some: fill(rows[some], ~removed[some, None]))
+        filled = _filled(evidence, design, share)
+        logits = target_logits(evidence, _rows(evidence, design), filled)
         return logits.view(len(evidence.maps), design.draws)
 
     return original_logits(evidence)[:, None] - evidence.of_model(design.probe(share), compute)
 
 
-def sums(evidence: Evidence, design: Subsets, share: float) -> Tensor:
-    """Float64 [B,draws]: the map's sum over each subset."""
+def _rows(evidence: Evidence, design: Subsets) -> Tensor:
+    """Int64 [B draws]: the image of each draw."""
+    return torch.arange(len(evidence.maps), device=evidence.maps.device).repeat_interleave(design.draws)
+
+
+def _filled(evidence: Evidence, design: Subsets, share: float) -> Callable[[Tensor], Tensor]:
+    """(some of B draws) -> the images [N,C,H,W] with those subsets replaced."""
+    fill, rows = IMPUTERS[design.imputer](evidence), _rows(evidence, design)
+    patches = _patches(evidence, design, share).flatten(0, 1)
+    return lambda some: fill(rows[some], ~_spread(evidence, design, patches[some])[:, None])
+
+
+def predicted(evidence: Evidence, design: Subsets, share: float) -> Tensor:
+    """Float64 [B,draws]: sum over pixels of the map times what the subset's replacement takes from the image."""
+    if design.imputer in POINTWISE:
+        blank = torch.zeros_like(evidence.maps[:, None], dtype=torch.bool)
+        rows = torch.arange(len(blank), device=blank.device)
+        taken = (evidence.images - IMPUTERS[design.imputer](evidence)(rows, blank)).double().sum(1)
+        return sums(evidence, design, share, taken * evidence.maps.double())
+    filled, rows = _filled(evidence, design, share), _rows(evidence, design)
+    parts = []
+    for some in torch.arange(len(rows), device=rows.device).split(evidence.batch_size):
+        taken = (evidence.images[rows[some]] - filled(some)).double().sum(1)
+        parts.append((taken * evidence.maps[rows[some]].double()).flatten(1).sum(1))
+    return torch.cat(parts).view(-1, design.draws)
+
+
+def sums(evidence: Evidence, design: Subsets, share: float, values: Tensor | None = None) -> Tensor:
+    """Float64 [B,draws]: the sum over each subset of the map, or of other values [B,H,W]."""
     side = _side(evidence, design)
     over = [(-length) % side for length in evidence.maps.shape[1:]]
-    whole = functional.pad(evidence.maps.double(), (0, over[1], 0, over[0]))
+    whole = functional.pad((evidence.maps if values is None else values).double(), (0, over[1], 0, over[0]))
     patches = functional.avg_pool2d(whole[:, None], side)[:, 0] * side**2
     return torch.einsum("bij,bdij->bd", patches, _patches(evidence, design, share).double())
 

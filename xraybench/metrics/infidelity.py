@@ -36,27 +36,12 @@ class Infidelity(Subsets):
         return self.probes_cost(self.share)
 
     def __call__(self, evidence: Evidence) -> Tensor:
-        import torch
-
         from xraybench.metrics._localisation import undefined
-        from xraybench.metrics._probes import drops
+        from xraybench.metrics._probes import drops, predicted
 
-        change = drops(evidence, self, self.share)
-        predicted = torch.stack([self._predicted(evidence, draw) for draw in range(self.draws)], 1)
-        power = predicted.square().sum(1)
-        scale = (predicted * change).sum(1) / power.masked_fill(power == 0, 1.0)
+        change, foretold = drops(evidence, self, self.share), predicted(evidence, self, self.share)
+        power = foretold.square().sum(1)
+        scale = (foretold * change).sum(1) / power.masked_fill(power == 0, 1.0)
         moved = change.square().sum(1)
-        left = (scale[:, None] * predicted - change).square().sum(1) / moved.masked_fill(moved == 0, float("nan"))
+        left = (scale[:, None] * foretold - change).square().sum(1) / moved.masked_fill(moved == 0, float("nan"))
         return left.clamp(0, 1).masked_fill(undefined(evidence.maps), float("nan"))
-
-    def _predicted(self, evidence: Evidence, draw: int) -> Tensor:
-        """Float64 [B]: I.a of one draw."""
-        import torch
-
-        from xraybench.metrics._imputers import IMPUTERS
-        from xraybench.metrics._probes import subsets
-
-        rows = torch.arange(len(evidence.maps), device=evidence.maps.device)
-        removed = subsets(evidence, self, self.share, slice(draw, draw + 1))
-        change = (evidence.images - IMPUTERS[self.imputer](evidence)(rows, ~removed)).double().sum(1)
-        return (change * evidence.maps.double()).flatten(1).sum(1)
