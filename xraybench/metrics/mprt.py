@@ -68,13 +68,13 @@ class Mprt(ReExplaining):
         import torch
 
         from xraybench.metrics._localisation import blank, undefined
-        from xraybench.metrics._ranking import spearman
+        from xraybench.metrics._ranking import average_ranks, pearson
 
         original = self._compared(self.original(evidence))
-        columns = []
+        ranks, columns = average_ranks(original), []
         for maps in self._maps(evidence):
             compared = self._compared(maps)
-            alike = spearman(original, compared).masked_fill(blank(compared), 0.0)
+            alike = pearson(ranks, average_ranks(compared)).masked_fill(blank(compared), 0.0)
             columns.append(
                 alike.masked_fill(blank(original) | undefined(evidence.maps) | undefined(maps), float("nan"))
             )

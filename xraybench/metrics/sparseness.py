@@ -33,7 +33,9 @@ class Sparseness:
     def __call__(self, evidence: Evidence) -> Tensor:
         import torch
 
-        sizes = evidence.maps.flatten(1).double().abs().sort(1).values
+        from xraybench.metrics._ranking import ordered
+
+        sizes = ordered(evidence.maps.flatten(1).double().abs())
         pixels = sizes.shape[1]
         weights = 2 * torch.arange(1, pixels + 1, device=sizes.device, dtype=torch.float64) - pixels - 1
         total = sizes.sum(1)
