@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from xraybench.metrics._draws import generator
+
+Values = NDArray[np.floating]
 
 
 def places(values: Tensor, seeds: Tensor) -> Tensor:
@@ -60,9 +64,11 @@ def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
 
 def _group_ends(ordered: Tensor) -> Tensor:
     """Int64 [B,P]: for each entry of sorted rows, the last index that holds the same value."""
-    last = torch.ones_like(ordered, dtype=torch.bool)
-    last[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
     index = torch.arange(ordered.shape[1], device=ordered.device).expand_as(ordered)
+    apart = ordered[:, 1:] != ordered[:, :-1]
+    if apart.all():
+        return index
+    last = functional.pad(apart, (0, 1), value=True)
     return index.masked_fill(~last, ordered.shape[1]).flip(1).cummin(1).values.flip(1)
 
 
@@ -84,9 +90,18 @@ def roc_area(scores: Tensor, positives: Tensor) -> Tensor:
 
     scores [B,P], positives bool [B,P]; NaN where a row has no positive or no negative.
     """
-    count = positives.sum(1).double()
-    ranks = (average_ranks(scores) * positives).sum(1)
-    return (ranks - count * (count + 1) / 2) / (count * (positives.shape[1] - count))
+    rows = zip(scores.detach().cpu().numpy(), positives.cpu().numpy(), strict=True)
+    found = [_chance_above(row[mask], row[~mask]) for row, mask in rows]
+    return torch.tensor(found, dtype=torch.float64, device=scores.device)
+
+
+def _chance_above(inside: Values, outside: Values) -> float:
+    """P(a > b) + P(a = b) / 2 for a of the first and b of the second; numpy finds sorted values in sorted ones fast."""
+    if not inside.size or not outside.size:
+        return float("nan")
+    inside, outside = np.sort(inside), np.sort(outside)
+    twice = np.searchsorted(outside, inside) + np.searchsorted(outside, inside, side="right")
+    return float(twice.sum() / (2 * inside.size * outside.size))
 
 
 def average_ranks(values: Tensor) -> Tensor:
@@ -94,7 +109,7 @@ def average_ranks(values: Tensor) -> Tensor:
     order = ascending(values)
     rising = values.gather(1, order)
     last = _group_ends(rising)
-    first = values.shape[1] - 1 - _group_ends(rising.flip(1)).flip(1)
+    first = rising.shape[1] - 1 - _group_ends(rising.flip(1)).flip(1)
     shared = (first + last).double() / 2 + 1
     return torch.empty_like(shared).scatter_(1, order, shared)
 
