@@ -1,1 +1,1 @@
-"""What scoring takes beside bare forwards, beside Quantus and beside a full CCA a pair: `python -m benchmarks.scoring`."""
+"""What scoring takes beside bare forwards, Quantus, and a full CCA a pair: `python -m benchmarks.scoring`."""

@@ -10,6 +10,7 @@ from torch.fx.experimental.optimization import fuse
 
 from benchmarks.scoring.case import Case, Kept, bare, spent
 from benchmarks.scoring.pairs import Ratio, interleaved
+from xraybench.metrics._imputers import blur
 from xraybench.metrics._perturbed import changes
 from xraybench.metrics.avg_sensitivity import AvgSensitivity
 from xraybench.metrics.faithfulness_correlation import FaithfulnessCorrelation
@@ -22,18 +23,20 @@ from xraybench.spec import Metric
 EXPLAINERS = 10
 
 
-def curves(metric: Metric, case: Case, pairs: int, fused: bool = False) -> Ratio:
+def curves(metric: Metric, case: Case, pairs: int, fused: bool = False, smooth: bool = False) -> Ratio:
     """A metric on removal curves over its forwards; f(x) and f(imputed) are there, as for every explainer but one.
 
     fused: convolutions and their normalisations are one in the scored network, not in the one that is bare.
+    smooth: blurred maps, whose top pixels lie together; else every pixel is drawn by itself.
     """
-    kept = Kept()
+    kept, model = Kept(), case.evidence.model
+    maps = case.fresh().maps
+    maps = blur(maps[:, None])[:, 0] if smooth else maps
     metric(case.fresh(artefacts=kept))
     count = spent(metric, case.fresh(artefacts=kept))
-    model = case.evidence.model
     scored = fuse(model).to(memory_format=torch.channels_last) if fused else model
     return interleaved(
-        lambda: metric(case.fresh(artefacts=kept, model=scored)), lambda: bare(case.evidence, count), pairs
+        lambda: metric(case.fresh(artefacts=kept, model=scored, maps=maps)), lambda: bare(case.evidence, count), pairs
     )
 
 
@@ -54,7 +57,9 @@ def probes(case: Case, pairs: int, draws: int = 32) -> Ratio:
     return interleaved(all_ten, lambda: bare(case.evidence, count), pairs)
 
 
-def sensitivity(kinds: Sequence[type[MaxSensitivity] | type[AvgSensitivity]], explainer: str, case: Case, pairs: int):
+def sensitivity(
+    kinds: Sequence[type[MaxSensitivity] | type[AvgSensitivity]], explainer: str, case: Case, pairs: int
+) -> Ratio:
     """Metrics on slightly changed images over their explanations."""
     explain, metrics = case.explain(explainer), [kind() for kind in kinds]
     altered = [case.evidence.images + change for change in changes(case.evidence, metrics[0])]

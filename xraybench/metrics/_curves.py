@@ -10,6 +10,7 @@ from torch import Tensor
 from xraybench.metrics._imputers import IMPUTERS
 from xraybench.metrics._localisation import undefined
 from xraybench.metrics._logits import original_logits, target_logits
+from xraybench.metrics._parts import in_parts
 from xraybench.metrics._ranking import places
 from xraybench.metrics._removal import Removal, imputed
 from xraybench.spec import Evidence
@@ -55,10 +56,15 @@ def _curve(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
     return torch.cat([first[:, None], between, last[:, None]], dim=1)
 
 
+def _places(evidence: Evidence) -> Tensor:
+    """Int32 [B,P]: the place of each pixel in its map's order, 0 for the most relevant."""
+    return in_parts(lambda some, seeds: places(some.flatten(1), seeds).int(), evidence.maps, evidence.seeds)
+
+
 def _between(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
     """Float64 [B,steps-1]: the points between the ends, all images and steps in one stream of batches."""
     maps, fill = evidence.maps, IMPUTERS[removal.imputer](evidence)
-    place = evidence.once("places of the pixels", lambda: places(maps.flatten(1), evidence.seeds).int()).view_as(maps)
+    place = evidence.once("places of the pixels", lambda: _places(evidence)).view_as(maps)
     inner = counts(maps[0].numel(), removal.steps)[1:-1].to(maps.device)
     rows = torch.arange(len(maps), device=maps.device).repeat_interleave(len(inner))
     tops = inner.repeat(len(maps))

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from xraybench.metrics._draws import generator
 from xraybench.metrics._noisy_linear import linear_imputation
+from xraybench.metrics._parts import in_parts
 from xraybench.spec import Evidence
 
 Fill = Callable[[Tensor, Tensor], Tensor]
@@ -21,7 +22,7 @@ NOISE = 0.01  # standard deviation as a share of the image's range of values
 
 
 def _blur(evidence: Evidence) -> Fill:
-    blurred = evidence.once("blurred images", lambda: blur(evidence.images))
+    blurred = evidence.once("blurred images", lambda: in_parts(blur, evidence.images))
     return lambda rows, keep: torch.where(keep, evidence.images.index_select(0, rows), blurred.index_select(0, rows))
 
 

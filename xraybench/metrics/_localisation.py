@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from xraybench.errors import NotApplicableError
+from xraybench.metrics._parts import in_parts
 from xraybench.spec import Evidence
 
 Score = Callable[[Tensor, Tensor], Tensor]
@@ -37,7 +38,10 @@ def localise(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
     NaN where nothing can be told: the region is empty or the whole image, or the map is not finite. 0 where the map is
     blank: a method that points nowhere has missed.
     """
-    maps, regions = maps.flatten(1).double(), regions.flatten(1)
+    return in_parts(lambda some, inside: _localised(some.flatten(1).double(), inside.flatten(1), score), maps, regions)
+
+
+def _localised(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
     nothing_to_find = ~regions.any(1) | regions.all(1)
     scores = score(maps, regions).masked_fill(blank(maps), 0.0)
     return scores.masked_fill(nothing_to_find | undefined(maps), float("nan"))

@@ -17,7 +17,8 @@ from xraybench.spec import Evidence, Shared
 
 def subsets(evidence: Evidence, design: Subsets, share: float) -> Tensor:
     """Bool [B,draws,H,W]: the replaced pixels of each draw."""
-    return _spread(evidence, design, _patches(evidence, design, share).flatten(0, 1)).unflatten(0, (-1, design.draws))
+    pixels = _spread(evidence, design, _patches(evidence, design, share).flatten(0, 1))
+    return pixels.view(-1, design.draws, *pixels.shape[1:])
 
 
 def _spread(evidence: Evidence, design: Subsets, patches: Tensor) -> Tensor:

@@ -31,9 +31,16 @@ class Complexity:
         return {}
 
     def __call__(self, evidence: Evidence) -> Tensor:
-        import torch
+        from xraybench.metrics._parts import in_parts
 
-        sizes = evidence.maps.flatten(1).double().abs()
-        sizes = torch.where((sizes == 0).all(1, keepdim=True), 1.0, sizes)
-        shares = sizes / sizes.sum(1, keepdim=True)
-        return -torch.xlogy(shares, shares).sum(1)
+        return in_parts(_entropy, evidence.maps)
+
+
+def _entropy(maps: Tensor) -> Tensor:
+    """Float64 [B], of maps [B,H,W]."""
+    import torch
+
+    sizes = maps.flatten(1).double().abs()
+    sizes = torch.where((sizes == 0).all(1, keepdim=True), 1.0, sizes)
+    shares = sizes / sizes.sum(1, keepdim=True)
+    return -torch.xlogy(shares, shares).sum(1)

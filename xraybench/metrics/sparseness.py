@@ -31,12 +31,19 @@ class Sparseness:
         return {}
 
     def __call__(self, evidence: Evidence) -> Tensor:
-        import torch
+        from xraybench.metrics._parts import in_parts
 
-        from xraybench.metrics._ranking import ordered
+        return in_parts(_gini, evidence.maps)
 
-        sizes = ordered(evidence.maps.flatten(1).double().abs())
-        pixels = sizes.shape[1]
-        weights = 2 * torch.arange(1, pixels + 1, device=sizes.device, dtype=torch.float64) - pixels - 1
-        total = sizes.sum(1)
-        return (sizes * weights).sum(1) / (pixels * total.masked_fill(total == 0, 1.0))
+
+def _gini(maps: Tensor) -> Tensor:
+    """Float64 [B], of maps [B,H,W]."""
+    import torch
+
+    from xraybench.metrics._ranking import ordered
+
+    sizes = ordered(maps.flatten(1).double().abs())
+    pixels = sizes.shape[1]
+    weights = 2 * torch.arange(1, pixels + 1, device=sizes.device, dtype=torch.float64) - pixels - 1
+    total = sizes.sum(1)
+    return (sizes * weights).sum(1) / (pixels * total.masked_fill(total == 0, 1.0))

@@ -1,0 +1,67 @@
+"""What more images take: seconds and memory of scoring 1, 2 and 4 times as many, each in a process of its own.
+
+`python -m benchmarks.scoring.growth IMAGES SIDE` is one of them. Memory is the peak above what the process held before,
+from Linux's /proc (VmHWM), less what the images, maps and masks themselves take.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks.scoring.case import case_of
+from benchmarks.scoring.pairs import seconds_of
+from xraybench import registry
+from xraybench.spec import Evidence
+
+METRICS = ("srg(steps=4)", "faithfulness-correlation(draws=4)", "pixel-auprc", "pixel-auroc", "sparseness")
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What so many images took."""
+
+    images: int
+    seconds: float
+    bytes: int
+
+
+def growth(images: int, side: int) -> list[Taken]:
+    """Of 1, 2 and 4 times as many images."""
+    command = [sys.executable, "-m", "benchmarks.scoring.growth"]
+    found = []
+    for factor in (1, 2, 4):
+        done = subprocess.run([*command, str(factor * images), str(side)], capture_output=True, text=True, check=True)
+        found.append(Taken(**json.loads(done.stdout.splitlines()[-1])))
+    return found
+
+
+def measure(images: int, side: int) -> Taken:
+    """In this process, which should have done nothing else."""
+    torch.set_num_threads(1)
+    _score(case_of("small-cnn", side, BATCH, "cpu", BATCH).fresh())  # what libraries take once
+    evidence = case_of("small-cnn", side, images, "cpu", BATCH).fresh()
+    before = _peak()
+    seconds = seconds_of(lambda: _score(evidence))
+    return Taken(images, seconds, _peak() - before)
+
+
+def _score(evidence: Evidence) -> None:
+    for name in METRICS:
+        registry.build("metrics", registry.parse_call(name))(evidence)
+
+
+def _peak() -> int:
+    """Bytes: the most that this process has held."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(measure(int(sys.argv[1]), int(sys.argv[2])))))
