@@ -47,8 +47,8 @@ def test_the_written_out_cca_has_our_coefficients():
     draw = np.random.default_rng(0)
     x, y = draw.normal(size=(2, 80, 6))
     y[:, 0] += x[:, 0]
-    for measure in (beside_full_cca.mean_cca, beside_full_cca.svcca):
-        assert measure([x], [y[:, :4]], 1).difference < 1e-6
+    for compared in (beside_full_cca.mean_cca, beside_full_cca.svcca):
+        assert compared([x], [y[:, :4]], 1).difference < 1e-6
 
 
 def test_more_images_are_measured():

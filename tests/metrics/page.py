@@ -1,0 +1,151 @@
+"""docs/metrics.md: what every metric is, what it is held against, and where a peer differs.
+
+Remake it with `python -m tests.metrics.page > docs/metrics.md`; a test holds the page against this.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import isinf
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from tests.metrics.cases import evidence, small_cnn
+from tests.metrics.definitions import DEFINITIONS
+from tests.metrics.differences import DIFFERENCES
+from tests.metrics.peers import PEERS
+from xraybench import registry
+from xraybench.spec import Evidence
+
+Model = Callable[[], nn.Module]
+INTRODUCTION = """# Metrics
+
+Made by `python -m tests.metrics.page`. Names, parameters and prices are in [reference.md](reference.md).
+
+## What they are
+
+Of maps a [H,W] of images x with the target logit f. NaN, and out of every mean, where a metric is undefined.
+"""
+AGREEMENT = """## What they are held against
+
+Every metric against its definition, computed image by image in float64 by something else than the metric's own code, on
+a small network with random weights and on the same one trained; and against other libraries where their definition is
+ours. The figure is the largest difference over images, relative to scores above 1, when this page was made.
+"""
+DIFFERENT = """## Where Quantus 0.6.0 differs
+
+`quantus:NAME` runs its own metric as it is. It also seeds numpy and torch globally (RandomLogit, MPRT; their state is
+put back here), holds on to every model it has seen, and aborts on blank maps (NaN here).
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(
+        [INTRODUCTION, *described(), "", AGREEMENT, *agreement(), "", *peers(), "", DIFFERENT, *differing(), ""]
+    )
+
+
+def described() -> list[str]:
+    """A row a metric: family, formula, range, direction, source."""
+    rows = []
+    for name, made in ((name, registry.load(registry.find("metrics", name))) for name in registry.METRICS):
+        metric = made()
+        better = {True: "higher", False: "lower", None: "descriptive"}[metric.higher_is_better]
+        low, high = metric.range
+        span = f"{number(low)} to {number(high)}"
+        rows.append([f"`{name}`", metric.family, summary(made), span, better, metric.reference])
+    return table(["metric", "family", "formula", "range", "better", "source"], rows)
+
+
+def agreement() -> list[str]:
+    """A row a metric: what it was held against, and how far they are apart."""
+    rows = []
+    for name, definition in DEFINITIONS.items():
+        rows.append([f"`{name}`", definition.against, *(order(apart(name, here)) for here in (untrained, trained))])
+    return table(["metric", "against", "random weights", "trained"], rows)
+
+
+def peers() -> list[str]:
+    """A row a peer's metric."""
+    rows = []
+    for peer in PEERS:
+        found = [order(difference(*peer.both(evidence(model=model())))) for model in (untrained, trained)]
+        rows.append([f"`{peer.metric}`", peer.against, *found])
+    return table(["metric", "peer", "random weights", "trained"], rows)
+
+
+def differing() -> list[str]:
+    """A row a difference."""
+    rows = [
+        [each.metric, each.theirs, each.does, each.paper, each.shown() if each.shown else "-"] for each in DIFFERENCES
+    ]
+    return table(["metric", "Quantus", "what it does", "the paper, and here", "shown"], rows)
+
+
+def apart(name: str, model: Model) -> float:
+    """The largest difference of a metric and its definition, under a model."""
+    definition = DEFINITIONS[name]
+    metric = registry.build("metrics", registry.parse_call(name + definition.settings))
+    return difference(metric(held(model)).numpy(), definition.scores(held(model)))
+
+
+def held(model: Model) -> Evidence:
+    """Six images under a model, with nothing computed yet."""
+    return evidence(model=model())
+
+
+def untrained() -> nn.Module:
+    """Random weights."""
+    return small_cnn()
+
+
+@cache
+def trained() -> nn.Module:
+    """The same network, after it has learned in which third of the image it is bright."""
+    model, draw = small_cnn(), torch.Generator().manual_seed(0)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(80):
+        images, labels = torch.randn(48, 1, 12, 12, generator=draw), torch.arange(48) % 3
+        for image, label in zip(images, labels.tolist(), strict=True):
+            image[:, :, 4 * label : 4 * label + 4] += 1.0
+        optimiser.zero_grad()
+        cross_entropy(model(images), labels).backward()
+        optimiser.step()
+    return model.requires_grad_(True)
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The largest, relative to values above 1."""
+    return float((np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1)).max())
+
+
+def order(value: float) -> str:
+    """Rounded up to a power of ten: what another machine finds as well."""
+    return "0" if value == 0 else f"1e{int(np.ceil(np.log10(value)))}"
+
+
+def number(value: float) -> str:
+    """An end of a range."""
+    return ("-" if value < 0 else "") + "infinity" if isinf(value) else f"{value:g}"
+
+
+def summary(made: type) -> str:
+    """The first paragraph of the docstring, on one line."""
+    return " ".join((inspect.getdoc(made) or "").split("\n\n")[0].split())
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of Markdown."""
+    escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in (header, ["---"] * len(header), *rows))
+    return [f"| {' | '.join(cells)} |" for cells in escaped]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
