@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from skimage.filters import threshold_otsu
 
 from tests.metrics.cases import evidence, linear_model, map_evidence
+from xraybench.errors import UsageError
 from xraybench.metrics.completeness import Completeness
 from xraybench.metrics.conservation import Conservation
 from xraybench.metrics.effective_complexity import EffectiveComplexity
@@ -27,6 +28,22 @@ def test_the_threshold_is_otsus(seed):
     inside = levels > threshold_otsu(hist=(counts, centres))
     expected = (inside & finding[0].numpy()).sum() / (inside | finding[0].numpy()).sum()
     assert Miou()(map_evidence(torch.from_numpy(values)[None], finding)).item() == pytest.approx(expected)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.3, 0.9]))
+def test_a_threshold_of_ones_own_is_a_share_of_the_maximum(seed, threshold):
+    draw = np.random.default_rng(seed)
+    values, mask = draw.normal(size=(12, 12)).astype(np.float32), draw.random((12, 12)) < 0.3
+    mask[0, 0], mask[1, 1] = True, False
+    inside = np.maximum(values, 0) > threshold * values.max()
+    score = Miou(threshold=threshold)(map_evidence(torch.from_numpy(values)[None], torch.from_numpy(mask)[None]))
+    assert score.item() == pytest.approx((inside & mask).sum() / (inside | mask).sum())
+
+
+@pytest.mark.parametrize("threshold", ["ots", 1.0, -0.1])
+def test_other_thresholds_are_refused(threshold):
+    with pytest.raises(UsageError, match="threshold"):
+        Miou(threshold=threshold)
 
 
 def test_the_mask_itself_covers_it_and_a_negative_map_covers_nothing():
