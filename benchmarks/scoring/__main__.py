@@ -2,7 +2,7 @@
 
 Every figure is the median ratio of interleaved pairs, with a 95 % interval of that median; each stands beside the
 figure to reach. One thread on a CPU, as cells are computed. Run it alone on the machine: some 8 minutes on two cores;
-`--quick` a minute, with fewer pairs and images.
+`--quick` a minute, with fewer pairs and images. How many pairs there were stands beside each figure in `--json`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from benchmarks.scoring.case import case_of
 from benchmarks.scoring.growth import Taken, growth
 from benchmarks.scoring.pairs import Ratio
 from xraybench.metrics.avg_sensitivity import AvgSensitivity
+from xraybench.metrics.insertion_auc import InsertionAuc
 from xraybench.metrics.max_sensitivity import MaxSensitivity
 from xraybench.metrics.road import Road
 from xraybench.metrics.srg import Srg
@@ -34,6 +35,7 @@ class Scale:
 
     pairs: int
     few: int  # pairs of what takes seconds each
+    fewest: int  # and of what takes five and more
     images: int
     samples: int
     device: str
@@ -70,11 +72,12 @@ def over_forwards(scale: Scale) -> Iterator[Figure]:
     fused = beside_forwards.curves(Srg(), small, scale.pairs, fused=True)
     yield Figure(section, "srg, small-cnn at 64, fused", fused, 1.0)
     dense = case_of("densenet121", 224, 4, scale.device, size=16)  # 16 between points of a curve: one full batch
-    yield Figure(section, "srg, densenet121 at 224", beside_forwards.curves(Srg(steps=5), dense, scale.few), 1.10)
-    fused = beside_forwards.curves(Srg(steps=5), dense, scale.few, fused=True)
-    yield Figure(section, "srg, densenet121 at 224, fused", fused, 1.0)
+    one = InsertionAuc(steps=5)
+    yield Figure(section, "insertion-auc, densenet121 at 224", beside_forwards.curves(one, dense, scale.few), 1.10)
+    fused = beside_forwards.curves(one, dense, scale.few, fused=True)
+    yield Figure(section, "insertion-auc, densenet121 at 224, fused", fused, 1.0)
     yield Figure(section, "road, densenet121 at 224", beside_forwards.curves(Road(), dense, scale.few), 1.5)
-    smooth = beside_forwards.curves(Road(), dense, scale.few, smooth=True)
+    smooth = beside_forwards.curves(Road(), dense, scale.fewest, smooth=True)
     yield Figure(section, "road, densenet121 at 224, smooth maps", smooth, 1.5)
     probed = case_of("small-cnn", 64, scale.images, scale.device)
     yield Figure(section, "probes of ten explainers", beside_forwards.probes(probed, scale.pairs), 1.15)
@@ -82,13 +85,13 @@ def over_forwards(scale: Scale) -> Iterator[Figure]:
 
 def over_explanations(scale: Scale) -> Iterator[Figure]:
     """Metrics that explain again."""
-    case = case_of("small-cnn", 64, 4 * scale.images, scale.device)
+    case, section = case_of("small-cnn", 64, 2 * scale.images, scale.device), "scoring_over_explaining"
+    for name, kind in (("max-sensitivity", MaxSensitivity), ("avg-sensitivity", AvgSensitivity)):
+        ratio = beside_forwards.sensitivity([kind], EXPLAINERS[0], case, scale.few)
+        yield Figure(section, f"{name}, {EXPLAINERS[0]}", ratio, 1.1)
     for explainer in EXPLAINERS:
-        for name, kinds in (("max-sensitivity", [MaxSensitivity]), ("avg-sensitivity", [AvgSensitivity])):
-            ratio = beside_forwards.sensitivity(kinds, explainer, case, scale.few)
-            yield Figure("scoring_over_explaining", f"{name}, {explainer}", ratio, 1.1)
         ratio = beside_forwards.randomisation(explainer, case, scale.few)
-        yield Figure("scoring_over_explaining", f"mprt, {explainer}", ratio, 1.1)
+        yield Figure(section, f"mprt, {explainer}", ratio, 1.1)
 
 
 def over_quantus(scale: Scale) -> Iterator[Figure]:
@@ -101,7 +104,7 @@ def over_quantus(scale: Scale) -> Iterator[Figure]:
     metrics = beside_quantus.forwards_only(64)
     for name, pair in metrics.items():
         yield Figure(section, name, beside_quantus.one_map(pair, small, scale.few), 1.0, at_least=True)
-    together = beside_quantus.ten_maps(metrics, small, scale.few)
+    together = beside_quantus.ten_maps(metrics, small, scale.fewest)
     yield Figure(section, "together", together, 5 if scale.device == "cpu" else 20, at_least=True)
 
 
@@ -109,7 +112,7 @@ def similarity(scale: Scale) -> dict[str, Any]:
     """Layers of two models: how many times as fast, and how far off."""
     one, other = (beside_full_cca.layers(seed, scale.samples) for seed in (0, 1))
     measures = {"mean-cca": beside_full_cca.mean_cca, "svcca": beside_full_cca.svcca}
-    found = {name: measure(one, other, scale.few) for name, measure in measures.items()}
+    found = {name: measure(one, other, scale.fewest) for name, measure in measures.items()}
     return {
         name: asdict(cca.speedup) | {"reach": reach, "reached": cca.speedup.ratio >= reach, "off_by": cca.difference}
         for (name, cca), reach in zip(found.items(), (8, 12), strict=True)
@@ -132,7 +135,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    scale = Scale(3, 1, 8, 1000, asked.device) if asked.quick else Scale(25, 20, 16, 2000, asked.device)
+    scale = Scale(3, 1, 1, 8, 1000, asked.device) if asked.quick else Scale(25, 20, 8, 16, 2000, asked.device)
     found: dict[str, dict[str, Any]] = {}
     for figure in figures(scale):
         said = asdict(figure.ratio) | {"reach": figure.reach, "reached": figure.reached}
