@@ -26,7 +26,7 @@ from xraybench.metrics.max_sensitivity import MaxSensitivity
 from xraybench.metrics.road import Road
 from xraybench.metrics.srg import Srg
 
-EXPLAINERS = ("gradient", "integrated-gradients(steps=8)")
+EXPLAINERS = ("gradient", "integrated-gradients(steps=4)")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def over_forwards(scale: Scale) -> Iterator[Figure]:
     dense = case_of("densenet121", 224, 4, scale.device, size=16)  # 16 between points of a curve: one full batch
     one = InsertionAuc(steps=5)
     yield Figure(section, "insertion-auc, densenet121 at 224", beside_forwards.curves(one, dense, scale.few), 1.10)
-    fused = beside_forwards.curves(one, dense, scale.few, fused=True)
+    fused = beside_forwards.curves(one, dense, scale.fewest, fused=True)
     yield Figure(section, "insertion-auc, densenet121 at 224, fused", fused, 1.0)
     yield Figure(section, "road, densenet121 at 224", beside_forwards.curves(Road(), dense, scale.few), 1.5)
     smooth = beside_forwards.curves(Road(), dense, scale.fewest, smooth=True)
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    scale = Scale(3, 1, 1, 8, 1000, asked.device) if asked.quick else Scale(25, 20, 8, 16, 2000, asked.device)
+    scale = Scale(3, 1, 1, 8, 1000, asked.device) if asked.quick else Scale(20, 20, 5, 16, 2000, asked.device)
     found: dict[str, dict[str, Any]] = {}
     for figure in figures(scale):
         said = asdict(figure.ratio) | {"reach": figure.reach, "reached": figure.reached}
