@@ -25,7 +25,7 @@ ENTRIES = {
     "tb": ["cxr-cnn5", "alexnet", "vgg16", "vgg19"],
     "chexpert": ["densenet121"],
     "anatomy": ["shallow-cnn", "deeper-cnn", "deeper-cnn-augmented"],
-    "mnist": ["mnist-1", "mnist-2-tanh", "mnist-2-relu", "mnist-2-relu-10000"],
+    "mnist": ["mnist-1", "mnist-2-tanh", "mnist-2-tanh-100000", "mnist-2-relu", "mnist-2-relu-10000"],
 }
 SIZES = {"mura": 32, "wrist": 32, "tb": 96, "chexpert": 32, "anatomy": 32, "mnist": 28}
 QUICK = {"mura": ["wrist-random", "elbow-radinetrand"], "wrist": [], "tb": ["alexnet"]}  # where only some are quick
