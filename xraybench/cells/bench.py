@@ -30,7 +30,7 @@ from xraybench.training import Examples, predict
 WEIGHTS = "weights.safetensors"
 BACKGROUND = 32  # training images an explainer may use as a background
 BATCH = 64  # images forwarded at once, at most
-CPU_PIXELS = 4 * 320**2  # and of so many pixels on a CPU: a densenet169 then holds under 2 GiB for its backward
+CPU_PIXELS = 3 * 320**2  # and of so many pixels on a CPU, where three images hold a densenet169 under 2 GiB
 
 
 @dataclass(frozen=True)
