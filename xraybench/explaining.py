@@ -34,6 +34,15 @@ class ExplainAgain:
             parts.append(self.explainer(model or self.model, images[part], self.targets[part], context))
         return checked(torch.cat(parts), images)
 
+    def against(self, images: Tensor, baselines: Tensor) -> Tensor:
+        """Maps [B,H,W] of images each against a baseline of its own: an image at a time, as a context holds one."""
+        parts = []
+        for b in range(len(images)):
+            one = slice(b, b + 1)
+            context = dataclasses.replace(self.context, seeds=self.context.seeds[one], baseline=baselines[b])
+            parts.append(self.explainer(self.model, images[one], self.targets[one], context))
+        return checked(torch.cat(parts), images)
+
     def take(self, rows: Tensor) -> ExplainAgain:
         """The same for some of the images only."""
         context = dataclasses.replace(self.context, seeds=self.context.seeds[rows])

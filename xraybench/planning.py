@@ -16,7 +16,7 @@ from xraybench.identity import digest
 from xraybench.lineage import NO_STARTS, Earlier, ModelJob, Pair, Setting, Starts, asdict_of, data_digest_of, model_job
 from xraybench.registry import Call
 from xraybench.results import MetricInfo
-from xraybench.spec import Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
+from xraybench.spec import Contrasting, Explainer, Metric, MetricNeeds, ReExplaining, Reference, Shared, Source
 from xraybench.tasks import ModelEntry, Preset, Task
 
 GROUPS = ("all", "fast", "paper")
@@ -267,10 +267,12 @@ def cell_price(
     Explaining, and each thing that metrics buy once, however many share it.
     """
     explaining = built.cost(image_size) if isinstance(built, Explainer) else 0
+    held: set[MetricNeeds] = {"explain"} if isinstance(built, Explainer) else set()
+    held |= {"baseline"} if isinstance(built, Contrasting) else set()
     bought: dict[str, int] = {}
     for job in metrics:
         metric: Metric = registry.build("metrics", job.call)
-        if not metric.needs <= offers | ({"explain"} if isinstance(built, Explainer) else set()):
+        if not metric.needs <= offers | held:
             continue
         images = n_explained
         if isinstance(metric, ReExplaining):

@@ -15,6 +15,7 @@ REASONS = {
     "finding": "the data have no finding masks",
     "twins": "the data have no twins",
     "explain": "the map does not depend on the model",
+    "baseline": "the explainer has no baseline that a twin could take the place of",
 }
 ONE_LABEL = "each label has its own map, and a twin lacks all findings, not that label's alone"
 
@@ -34,6 +35,7 @@ def why_not(metric: Metric, evidence: Evidence, explainer_cost: int) -> str | No
         "finding": bool("finding" in evidence.regions),
         "twins": evidence.twins is not None,
         "explain": evidence.explain is not None,
+        "baseline": evidence.contrast is not None,
     }
     for need in sorted(metric.needs):
         if not held[need]:

@@ -64,6 +64,13 @@ class Notes(Protocol):
     ) -> dict[str, float]: ...
 
 
+@runtime_checkable
+class Contrasting(Protocol):
+    """What explainers declare that hold an image against `context.baseline`: with another, they explain the change."""
+
+    contrasting: bool
+
+
 @dataclass(frozen=True)
 class FunctionExplainer:
     """A plain function with the declarations that make it an explainer."""
@@ -139,6 +146,12 @@ class Explain(Protocol):
     def __call__(self, images: Tensor, model: nn.Module | None = None) -> Tensor: ...
 
 
+class Contrast(Protocol):
+    """Explains images [B,C,H,W] each against a baseline of its own [B,C,H,W]: maps [B,H,W]."""
+
+    def __call__(self, images: Tensor, baselines: Tensor) -> Tensor: ...
+
+
 @dataclass(frozen=True)
 class Twins:
     """The same radiographs without the finding: images [B,C,H,W], and where pixels differ: difference [B,H,W] bool."""
@@ -164,7 +177,8 @@ class Evidence:
     images: float32 [B,C,H,W] as the model sees them; grey: float32 [B,H,W] in [0,1]; targets: int64 [B]; maps: float32
     [B,H,W]; regions: name -> bool [B,H,W] (a name stands there only where the source has it; an image without such a
     region is all False); baseline: float32 [C,H,W]; seeds: int64 [B]; explain: None where the map does not come from
-    the model; of_one_label: there are twins, but they lack more than the label that each map is of.
+    the model; contrast: None where the explainer has no baseline; of_one_label: there are twins, but they lack more
+    than the label that each map is of.
     """
 
     model: nn.Module
@@ -178,6 +192,7 @@ class Evidence:
     cost: Cost
     twins: Twins | None = None
     explain: Explain | None = None
+    contrast: Contrast | None = None
     batch_size: int = 64
     shared: dict[Hashable, Any] = field(default_factory=dict)
     artefacts: Artefacts = field(default=lambda key, compute: compute())
@@ -194,7 +209,7 @@ class Evidence:
         return self.shared[key]  # type: ignore[no-any-return]
 
 
-MetricNeeds = Literal["finding", "twins", "explain"]
+MetricNeeds = Literal["finding", "twins", "explain", "baseline"]
 
 
 @runtime_checkable

@@ -15,7 +15,11 @@ from xraybench import registry
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Evidence, Metric
 
-SETTINGS = {"twin-localisation": {"tau": -100.0}}  # every pair of the case counts
+SETTINGS = {  # every pair of the case counts
+    "twin-localisation": {"tau": -100.0},
+    "twin-direction": {"tau": 0.0},
+    "twin-completeness": {"tau": 0.0},
+}
 BUILT_IN = list(registry.METRICS)
 
 
@@ -34,7 +38,7 @@ def test_declares_what_it_is(name):
     low, high = metric.range
     assert low < high
     assert metric.reference
-    assert metric.needs <= {"finding", "twins", "explain"}
+    assert metric.needs <= {"finding", "twins", "explain", "baseline"}
     assert dataclasses.replace(metric) == metric
     assert hash(metric) == hash(build(name))
 
@@ -154,9 +158,11 @@ def test_what_it_needs_is_what_it_cannot_do_without(name):
         regions=here.regions if "finding" in needs else {"text": here.regions["text"]},
         twins=here.twins if "twins" in needs else None,
         explain=here.explain if "explain" in needs else None,
+        contrast=here.contrast if "baseline" in needs else None,
     )
     assert build(name)(bare).isfinite().all()
-    missing = {"finding": {"regions": {}}, "twins": {"twins": None}, "explain": {"explain": None}}
+    missing = {"finding": {"regions": {}}, "twins": {"twins": None}, "explain": {"explain": None, "contrast": None}}
+    missing["baseline"] = {"contrast": None}
     for need in needs:
         with pytest.raises(NotApplicableError):
             build(name)(dataclasses.replace(here, shared={}, **missing[need]))

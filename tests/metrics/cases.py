@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xraybench.spec import Cost, Evidence, Explain, Twins
+from xraybench.spec import Contrast, Cost, Evidence, Explain, Twins
 
 EXPLAINER_COST = 2  # forwards; the backward passes of the case are left out of the count
 
@@ -68,6 +68,20 @@ def explain_with(model: nn.Module, targets: Tensor) -> Explain:
     return explain
 
 
+def contrast_with(model: nn.Module, targets: Tensor) -> Contrast:
+    """Integrated gradients by two nodes between each image and its baseline."""
+
+    def contrast(images: Tensor, baselines: Tensor) -> Tensor:
+        total = torch.zeros_like(images)
+        for share in (0.25, 0.75):
+            point = (baselines + share * (images - baselines)).detach().requires_grad_()
+            logits = model(point).gather(1, targets[:, None]).sum()
+            total += torch.autograd.grad(logits, point)[0] / 2
+        return ((images - baselines) * total).sum(1)
+
+    return contrast
+
+
 def evidence(count: int = 6, size: int = 12, channels: int = 1, seed: int = 0, **changes: Any) -> Evidence:
     """Evidence of random images; the finding is a rectangle, darker in the twin; fields can be replaced by name."""
     draw = torch.Generator().manual_seed(seed)
@@ -89,6 +103,7 @@ def evidence(count: int = 6, size: int = 12, channels: int = 1, seed: int = 0, *
         cost=Cost(forwards=2, backwards=2, milliseconds=1.0, peak_bytes=0),
         twins=Twins(images - 2.0 * finding[:, None], finding),
         explain=explain,
+        contrast=contrast_with(model, targets),
         batch_size=5,
     )
     return dataclasses.replace(made, **changes)
@@ -107,6 +122,7 @@ def subset(whole: Evidence, rows: Tensor) -> Evidence:
         seeds=whole.seeds[rows],
         twins=Twins(whole.twins.images[rows], whole.twins.difference[rows]) if whole.twins else None,
         explain=explain_with(whole.model, targets),
+        contrast=contrast_with(whole.model, targets),
         shared={},
     )
 
@@ -117,9 +133,9 @@ def on_device(whole: Evidence, device: str) -> Evidence:
     tensors = {name: getattr(whole, name).to(device) for name in ("images", "grey", "maps", "baseline", "seeds")}
     twins = Twins(whole.twins.images.to(device), whole.twins.difference.to(device)) if whole.twins else None
     regions = {name: masks.to(device) for name, masks in whole.regions.items()}
-    explain = explain_with(model, targets)
+    again = {"explain": explain_with(model, targets), "contrast": contrast_with(model, targets)}
     return dataclasses.replace(
-        whole, model=model, targets=targets, regions=regions, twins=twins, explain=explain, shared={}, **tensors
+        whole, model=model, targets=targets, regions=regions, twins=twins, shared={}, **again, **tensors
     )
 
 

@@ -39,7 +39,18 @@ from xraybench.results import (
     write_scores,
 )
 from xraybench.scoring import REASONS, score, why_not
-from xraybench.spec import Cost, Evidence, Explainer, Metric, Notes, ReExplaining, Reference, Twins
+from xraybench.spec import (
+    Contrast,
+    Contrasting,
+    Cost,
+    Evidence,
+    Explainer,
+    Metric,
+    Notes,
+    ReExplaining,
+    Reference,
+    Twins,
+)
 
 Report = Callable[[str, int, int], None]
 Figures = dict[str, float | None]
@@ -196,8 +207,14 @@ def _evidence(desk: Bench, model: nn.Module, again: ExplainAgain | None, made: M
         twins=desk.twins,
         of_one_label=desk.items.labels is not None and desk.prepared.explained.twins is not None,
         explain=again,
+        contrast=_contrast(again),
         batch_size=desk.context.batch_size,
     )
+
+
+def _contrast(again: ExplainAgain | None) -> Contrast | None:
+    """Explaining against other baselines, where the explainer has one."""
+    return again.against if again and isinstance(again.explainer, Contrasting) else None
 
 
 def _is_done(info: ScoreInfo | None, metric: MetricJob, maps_digest: str, folder: Path) -> bool:
@@ -295,5 +312,6 @@ def _subset(evidence: Evidence, rows: Tensor, again: ExplainAgain | None) -> Evi
         seeds=evidence.seeds[rows],
         twins=twins,
         explain=again and again.take(rows),
+        contrast=_contrast(again and again.take(rows)),
         shared={},
     )

@@ -39,6 +39,7 @@ class Trial:
             seeds=whole.seeds[rows],
             twins=Twins(whole.twins.images[rows], whole.twins.difference[rows]),
             explain=self.again.take(chosen),
+            contrast=self.again.take(chosen).against,
             shared={},
         )
 
@@ -56,7 +57,7 @@ def trial(model: nn.Module) -> Trial:
     twins = Twins(torch.where(finding[:, None], 0.0, images), finding)
     evidence = Evidence(
         model, images, images[:, 0], targets, again(images), {"finding": finding}, images.mean(0), seeds,
-        Cost(1, 1, 1.0, 1), twins, again, 16,
+        Cost(1, 1, 1.0, 1), twins, again, again.against, 16,
     )  # fmt: skip
     return Trial(evidence, again)
 

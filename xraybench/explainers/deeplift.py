@@ -23,6 +23,7 @@ class DeepLift:
     """
 
     family: ClassVar[str] = "gradient"
+    contrasting: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "gradient"
     version: ClassVar[int] = 2

@@ -99,6 +99,7 @@ class IntegratedGradients:
     steps: int = 64
     rule: Literal["midpoint", "gauss-legendre"] = "midpoint"
     family: ClassVar[str] = "gradient"
+    contrasting: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "gradient"
     version: ClassVar[int] = 1

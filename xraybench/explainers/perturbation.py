@@ -23,6 +23,7 @@ class Occlusion:
     window: float = 0.1875
     stride: float = 0.125
     family: ClassVar[str] = "perturbation"
+    contrasting: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
     version: ClassVar[int] = 1
@@ -85,6 +86,7 @@ class Rise:
     cells: int = 8
     p: float = 0.5
     family: ClassVar[str] = "perturbation"
+    contrasting: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
     version: ClassVar[int] = 1

@@ -18,6 +18,7 @@ class _Superpixels:
 
     segments: int = 50
     family: ClassVar[str] = "perturbation"
+    contrasting: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
     version: ClassVar[int] = 1

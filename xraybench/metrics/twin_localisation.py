@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from xraybench.errors import NotApplicableError
 from xraybench.spec import Evidence, MetricNeeds, ReExplaining
 
 if TYPE_CHECKING:
@@ -38,15 +37,10 @@ class TwinLocalisation(ReExplaining):
         return {"explanations of twins": explainer_cost, "f(x)": 1, "f(twin)": 1}
 
     def __call__(self, evidence: Evidence) -> Tensor:
-        from xraybench.metrics._explain import explainer_of
         from xraybench.metrics._localisation import localise
-        from xraybench.metrics._logits import logits_of, original_logits
         from xraybench.metrics._ranking import average_precision
+        from xraybench.metrics._twins import explained_twins, falls, twins_of
 
-        twins = evidence.twins
-        if twins is None:
-            raise NotApplicableError("the source has no twins")
-        falls = original_logits(evidence) - evidence.once("f(twin)", lambda: logits_of(evidence, twins.images))
-        maps = evidence.once("explanations of twins", lambda: explainer_of(evidence)(twins.images))
-        changes = evidence.maps.double() - maps.double()
-        return localise(changes, twins.difference, average_precision).masked_fill(falls <= self.tau, float("nan"))
+        changes = evidence.maps.double() - explained_twins(evidence).double()
+        scores = localise(changes, twins_of(evidence).difference, average_precision)
+        return scores.masked_fill(falls(evidence) <= self.tau, float("nan"))
