@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from xraybench.identity import digest, seed_of
+from xraybench.registry import Call
 from xraybench.spec import Source
 from xraybench.steps import DEFAULT, plain
 from xraybench.tasks import ModelEntry, Preset, Stage, Task
@@ -20,15 +21,24 @@ MODEL_VERSION = 1  # of training.py: what it makes of the same recipe
 
 @dataclass(frozen=True)
 class Earlier:
-    """Another task that earlier stages train on, and its source."""
+    """What stages train on beside the run's own data: another task and its source, or the run's source, set otherwise.
+
+    settings: of the source, where these are not the preset's.
+    """
 
     task: Task
     source: Source
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The source's, with the settings that are its own."""
+        return str(Call(self.source.name, self.settings))
 
 
 @dataclass(frozen=True)
 class Starts:
-    """What models start from, looked up before a plan is made: tasks by `Stage.earlier`, digests of files by path."""
+    """What models start from, looked up before a plan is made: tasks by `Stage.apart`, digests of files by path."""
 
     tasks: Mapping[str, Earlier] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -121,7 +131,7 @@ def model_job(setting: Setting, entry: ModelEntry, seed: int) -> ModelJob:
             before = links[-1].id
     recipe = asdict_of(entry) | {"presets": None}  # the same recipe in two presets is one model
     inputs = [MODEL_VERSION, task.kind, task.labels, recipe, seed, setting.data_digest, setting.preset.image_size]
-    if any(stage.task for stage in entry.stages) or len(entries) > 1 or first.weights:
+    if any(stage.apart(setting.source) for stage in entry.stages) or len(entries) > 1 or first.weights:
         recipe.pop("weights", None)  # a path: what is in the file counts
         inputs.append([link.id for link in links])
     return ModelJob(f"{entry.name}-s{seed}-{digest(inputs)[:8]}", entry, seed, first, tuple(links))
@@ -133,8 +143,9 @@ def _link(setting: Setting, entry: ModelEntry, number: int, seed: int, before: o
     A stage on another task draws from a seed that no entry's name is part of, so that entries share it.
     """
     stage, task, source, data_digest = entry.stages[number], setting.task, setting.source, setting.data_digest
-    if stage.earlier is not None:
-        other = setting.starts.tasks[stage.earlier]
+    apart = stage.apart(setting.source)
+    if apart is not None:
+        other = setting.starts.tasks[apart]
         task, source = other.task, other.source.name
         data_digest = data_digest_of(task, other.source, setting.preset, earlier=True)
     owner = entry.name if stage.task is None else ""

@@ -33,3 +33,16 @@ class SimilarityPair(_Pairing):
     def names(self) -> tuple[str, str]:
         """Both models."""
         return self.models
+
+
+class ShortcutPair(_Pairing):
+    """A model that learnt to read a mark that tells nothing, and one of the same recipe that did not."""
+
+    shortcut: str
+    clean: str
+    region: str = "text"  # where the mark is
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The model that reads the mark first."""
+        return self.shortcut, self.clean

@@ -89,7 +89,7 @@ def data_record(reads: Sequence[Read]) -> DataRecord:
 def _source_record(read: Read) -> SourceRecord:
     task, statistics = read.of.task, read.prepared.statistics
     return SourceRecord(
-        source=read.of.source.name,
+        source=read.of.name,
         task=task.name,
         splits={str(split): _count(rows, task.labels) for split, rows in read.prepared.index.groupby("split")},
         left_out=[

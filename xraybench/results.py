@@ -65,6 +65,14 @@ class MetricInfo(Record):
     version: int
 
 
+class ShortcutRecord(Record):
+    """Models by name: one that learnt to read a mark in `region`, and one of the same recipe that did not."""
+
+    shortcut: str
+    clean: str
+    region: str
+
+
 class RunRecord(Record):
     """What all cells of a run have in common; rows of runs with different keys are never ranked together."""
 
@@ -84,6 +92,7 @@ class RunRecord(Record):
     reference_values: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's, by model and score
     reference_data: list[str] = Field(default_factory=list)  # sources, or in words: on what the paper scored
     label_reference_values: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)  # model, score, label
+    shortcuts: list[ShortcutRecord] = Field(default_factory=list)
     command: str
     definition: dict[str, Any] = Field(default_factory=dict)  # the task file, whole
 
@@ -162,6 +171,7 @@ class ModelRecord(Record):
     drawn: dict[str, Any] = Field(default_factory=dict)  # what a search of hyper-parameters settled on
     strata: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # e.g. grade=hairline -> scores
     beats_chance: bool
+    flips: dict[str, Interval] = Field(default_factory=dict)  # region -> what its mark adds to the explained logit
 
 
 class ScoreInfo(Record):

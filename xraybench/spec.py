@@ -318,6 +318,13 @@ class Source(Protocol):
     def twin(self, row: Mapping[str, Any]) -> np.ndarray | None: ...
 
 
+@runtime_checkable
+class Flipping(Protocol):
+    """A source that can show an image with its legend gone, or with one where it has none; all else is the same."""
+
+    def flipped(self, row: Mapping[str, Any]) -> np.ndarray: ...
+
+
 class OpenSource(Protocol):
     """What the registry holds of a source: opens it, and says what it is before anything is opened.
 

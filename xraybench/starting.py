@@ -22,12 +22,16 @@ def open_starts(task: Task, request: Request) -> Starts:
     sources whose folder an environment variable XRAYBENCH_DATA_<SOURCE> names; phantoms and bundled data need none.
     """
     entries = [one for entry in chosen_models(task, request) for one in task.chain(entry)]
-    stages = {stage.earlier: stage for entry in entries for stage in entry.stages if stage.earlier is not None}
+    target = request.source or default_source(task, request)
+    stages = {name: stage for entry in entries for stage in entry.stages if (name := stage.apart(target)) is not None}
     files = dict.fromkeys(entry.weights for entry in entries if entry.weights is not None)
     for file in files:
         if not Path(file).is_file():
             raise DataError(f"{file}: no such weights file", "give a state dict (.pth) or a .safetensors file")
-    tasks = {name: _open_earlier(_task_of(stage), task, request) for name, stage in stages.items()}
+    tasks = {
+        name: _open_earlier(_task_of(stage), task, request) if stage.task else _reopened(stage, task, request, target)
+        for name, stage in stages.items()
+    }
     return Starts(tasks, {file: digest_file(Path(file)) for file in files})
 
 
@@ -35,6 +39,13 @@ def _task_of(stage: Stage) -> Task:
     """The task of an earlier stage, with the classes that the stage learns instead of that task's labels."""
     task = load_task(stage.task or "")
     return task.model_copy(update={"kind": "multi-class", "labels": stage.labels}) if stage.labels else task
+
+
+def _reopened(stage: Stage, task: Task, request: Request, target: str) -> Earlier:
+    """The run's own source, with the settings of a stage over the preset's."""
+    settings = {**task.preset(request.preset).sources.get(target, {}), **stage.sources[target]}
+    source: Source = registry.load(registry.find("sources", target))(request.data, settings)
+    return Earlier(task, source, stage.sources[target])
 
 
 def _open_earlier(earlier: Task, task: Task, request: Request) -> Earlier:

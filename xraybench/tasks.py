@@ -14,14 +14,14 @@ from pydantic import ValidationError as PydanticError
 
 from xraybench import registry
 from xraybench.errors import TaskFileError
-from xraybench.pairings import SimilarityPair
+from xraybench.pairings import ShortcutPair, SimilarityPair
 from xraybench.steps import DEFAULT, Step, check_order, known_keys, names_of_steps
 
 Parameters = dict[str, Any]
 Steps = tuple[Step, ...]
 
 
-DATA_OF_STAGE = ("task", "labels", "rows")  # keys of a stage that say on what it trains; the others say how
+DATA_OF_STAGE = ("task", "labels", "rows", "sources")  # keys of a stage that say on what it trains; the others say how
 
 
 class _Table(BaseModel):
@@ -36,6 +36,9 @@ class Stage(_Table):
     task: str | None = None  # another task, whose data and labels an earlier stage trains on
     labels: list[str] = Field(default_factory=list)  # of that task's data, learnt as classes instead of its labels
     rows: dict[str, list[str | int | float | bool]] = Field(default_factory=dict)  # only images with these values
+    sources: dict[str, Parameters] = Field(
+        default_factory=dict
+    )  # by source: settings for this stage, over the preset's
     epochs: int | None = Field(default=None, gt=0)
     iterations: int | None = Field(default=None, gt=0)  # optimiser steps
     batch_size: int = Field(gt=0)
@@ -75,10 +78,13 @@ class Stage(_Table):
     search: dict[str, list[Any]] = Field(default_factory=dict)  # values to draw from, by the name of a field above
     search_draws: int = Field(default=0, ge=0)  # recipes drawn; the one with the least validation loss is kept
 
-    @property
-    def earlier(self) -> str | None:
-        """What it trains on, if not on the entry's own task: that task, and the labels learnt instead of its own."""
-        return None if self.task is None else " ".join([self.task, *self.labels])
+    def apart(self, source: str) -> str | None:
+        """A name for what it trains on, if not on the entry's own data, of this source: another task with the labels
+        learnt instead of its own, or other settings of the source.
+        """
+        if self.task is not None:
+            return " ".join([self.task, *self.labels])
+        return f"{source} {self.sources[source]}" if self.sources.get(source) else None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Stage:
@@ -86,6 +92,8 @@ class Stage(_Table):
             raise ValueError("give either epochs or iterations")
         if self.labels and self.task is None:
             raise ValueError("labels are those of an earlier stage: they go with its task")
+        if self.sources and self.task is not None:
+            raise ValueError("settings of sources are for a stage on the entry's own task: leave out its task")
         if self.micro_batch is not None and self.micro_batch > self.batch_size:
             raise ValueError("micro_batch is larger than batch_size")
         if (self.schedule == "steps") != bool(self.decay_at) or len(self.decay_at) != len(self.decay_to):
@@ -180,6 +188,7 @@ class Task(_Preprocessed):
     models: list[ModelEntry] = Field(min_length=1)
     presets: dict[str, Preset] = Field(min_length=1)
     similarity: list[SimilarityPair] = Field(default_factory=list)
+    shortcuts: list[ShortcutPair] = Field(default_factory=list)
     reference: dict[str, dict[str, float]] = Field(default_factory=dict)  # the paper's scores, by its model
     reference_data: list[str] = Field(default_factory=list)  # sources, or in words: on what the paper scored
     label_reference: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)  # model -> score -> label
@@ -274,7 +283,9 @@ def _explained_error(path: Path, error: PydanticError) -> TaskFileError:
     if first["type"] != "extra_forbidden":
         return TaskFileError(f"{path}: {where}: {first['msg']}", "see tasks/README.md for what a task file holds")
     known = {
-        name for table in (Task, Preset, Explained, ModelEntry, Stage, SimilarityPair) for name in table.model_fields
+        name
+        for table in (Task, Preset, Explained, ModelEntry, Stage, SimilarityPair, ShortcutPair)
+        for name in table.model_fields
     }
     known = known_keys() if "preprocessing" in first["loc"] else known
     near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
@@ -320,7 +331,7 @@ def _check_names(path: Path, task: Task) -> None:
 def _check_pairs(path: Path, task: Task) -> None:
     """Pairs must be of two models of the task, which a preset trains both."""
     entries = {entry.name: entry for entry in task.models}
-    for pair in task.similarity:
+    for pair in (*task.similarity, *task.shortcuts):
         first, second = (registry.near(name, entries, f"model of task {task.name!r}") for name in pair.names)
         if first is second or not set(first.presets) & set(second.presets):
             message = f"{path}: {first.name!r} and {second.name!r} are no pair"

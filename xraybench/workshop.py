@@ -14,7 +14,7 @@ from xraybench.executors.local import LocalExecutor, gpu_count, worker_count
 from xraybench.executors.team import TeamExecutor, started_by_torchrun
 from xraybench.planning import Plan
 from xraybench.preparation import data_record, prepare_data
-from xraybench.results import RunRecord, read_record, write_record, writing_to
+from xraybench.results import RunRecord, ShortcutRecord, read_record, write_record, writing_to
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -118,6 +118,11 @@ def run_record(plan: Plan, command: str) -> RunRecord:
         reference_values=task.reference,
         reference_data=task.reference_data,
         label_reference_values=task.label_reference,
+        shortcuts=[
+            ShortcutRecord(**pair.model_dump())
+            for pair in task.shortcuts
+            if pair.within(entry.name for entry in task.models_of(plan.preset_name))
+        ],
         command=command,
         definition=task.model_dump(),
     )

@@ -9,6 +9,7 @@ PLAIN = {"epochs": 10, "batch_size": 4, "learning_rate": 0.01}
 OTHERWISE = {  # for each field a value that changes a recipe, with the fields that it needs beside it
     "task": {"task": "mura"},
     "labels": {"task": "mura", "labels": ["hand", "elbow"]},
+    "sources": {"sources": {"phantom-wrist": {"shortcut": 0.9}}},
     "rows": {"rows": {"body_part": ["wrist", "hand"]}},
     "epochs": {"epochs": 11},
     "iterations": {"epochs": None, "iterations": 50_000},

@@ -167,6 +167,16 @@ class Bench:
         return Twins(self.normalised(grey), self.regions["difference"])
 
     @cached_property
+    def flipped(self) -> Tensor | None:
+        """float32 [M,1,S,S]: the explained images with their legend flipped, where the source can do that."""
+        flipped = self.prepared.explained.flipped
+        return (
+            None
+            if flipped is None
+            else self.normalised(torch.from_numpy(flipped[self.items.positions]).to(self.device))
+        )
+
+    @cached_property
     def context(self) -> Context:
         """What explainers may know of the training images."""
         rows = self.rows("train")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from xraybench.cells import model_scores
 from xraybench.cells.bench import WEIGHTS, Bench, bench, trained_state
+from xraybench.cells.flips import flips
 from xraybench.cells.place import Place
 from xraybench.cells.stored import stored_images
 from xraybench.identity import digest_file
@@ -188,4 +189,5 @@ def _model_record(desk: Bench, job: ModelJob, made: Made) -> ModelRecord:
         positives=model_scores.positives(outputs),
         hidden=model_scores.hidden(outputs),
         beats_chance=model_scores.beats_chance(task, scores),
+        flips=flips(desk, made.model),
     )

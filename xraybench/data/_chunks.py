@@ -18,15 +18,15 @@ import numpy as np
 
 from xraybench import steps
 from xraybench.data.pairs import beside
-from xraybench.data.prepared import Quarantined, as_stored, packed
+from xraybench.data.prepared import FLIPPED, TWINS, Quarantined, as_stored, packed
 from xraybench.data.preprocessing import View, process
 from xraybench.errors import DataError
 from xraybench.results import replacing
-from xraybench.spec import Source
+from xraybench.spec import Flipping, Source
 from xraybench.steps import Step
 
 Row = Mapping[str, Any]
-Wanted = Literal["pixels", "finding", "everything"]
+Wanted = Literal["pixels", "finding", "everything", "flipped"]
 CHUNK_IMAGES, CHUNK_PIXELS = 128, 2**23  # a chunk has no more of either, and at least one image
 
 
@@ -123,7 +123,7 @@ def make_images(chunk: Chunk) -> Part:
 
 
 def make_explained(chunk: Chunk) -> Path:
-    """Write the packed regions and the twins of explained images, unless that is done."""
+    """Write the packed regions, twins and flips of explained images, unless that is done."""
     if chunk.place.exists():
         return chunk.place
     site = chunk.site
@@ -132,14 +132,17 @@ def make_explained(chunk: Chunk) -> Path:
     none = np.zeros((site.size, site.size), bool)
     kept = {name: packed(np.stack([view.masks.get(name, none) for view in views])) for name in names}
     if all(view.twin is not None for view in views):
-        kept["_twins"] = np.stack([as_stored(view.twin, site.dtype) for view in views if view.twin is not None])
+        kept[TWINS] = np.stack([as_stored(view.twin, site.dtype) for view in views if view.twin is not None])
+    if isinstance(site.source, Flipping):
+        flipped = [_decoded(site, item, "flipped") for item in chunk.items]
+        kept[FLIPPED] = np.stack([as_stored(view.image, site.dtype) for view in flipped])
     with replacing(chunk.place) as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **kept)
     return chunk.place
 
 
-def _decoded(site: Site, item: Item) -> View:
-    view = view_of(site, item, "everything")
+def _decoded(site: Site, item: Item, wanted: Wanted = "everything") -> View:
+    view = view_of(site, item, wanted)
     if isinstance(view, Quarantined):
         raise DataError(view.reason, "it decoded a moment ago: is the disk well?")
     return view
@@ -165,7 +168,7 @@ def view_of(site: Site, item: Item, wanted: Wanted) -> View | Quarantined:
 def _loaded(site: Site, number: int, row: Row, wanted: Wanted) -> View | Quarantined:
     """What the source gives for a row; lung masks too, where a step cuts to the lungs."""
     try:
-        image = site.source.image(row)
+        image = _flipped(site.source, row) if wanted == "flipped" else site.source.image(row)
     except DataError as error:
         path = str(row["path"])
         reason = error.message.partition(f"{path}: ")[2] or error.message  # the folder is this machine's alone
@@ -181,6 +184,11 @@ def _loaded(site: Site, number: int, row: Row, wanted: Wanted) -> View | Quarant
     kept = {what: mask for what, mask in regions.items() if what in keep or wanted == "everything"}
     twin = site.source.twin(row) if wanted == "everything" else None
     return View.of(image, kept, twin, name)
+
+
+def _flipped(source: Source, row: Row) -> np.ndarray:
+    assert isinstance(source, Flipping)
+    return source.flipped(row)
 
 
 def make_room(path: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:

@@ -20,7 +20,7 @@ from xraybench.data._chunks import Chunk, Item, Part, Site, make_explained, make
 from xraybench.data._parallel import stream
 from xraybench.data._totals import Totals
 from xraybench.data.pairs import LEFT, RIGHT, pair_views
-from xraybench.data.prepared import ROWS, STORED, TWINS, Prepared, Quarantined, Statistics
+from xraybench.data.prepared import FLIPPED, ROWS, STORED, TWINS, Prepared, Quarantined, Statistics
 from xraybench.data.splits import check_split, choose_explained, split_digest
 from xraybench.errors import DataError
 from xraybench.identity import digest
@@ -185,19 +185,20 @@ def _unpaired(listed: pd.DataFrame, cases: pd.DataFrame) -> int:
 
 
 def _write_explained(folder: Path, chosen: pd.DataFrame, parts: Sequence[Path]) -> None:
-    """One file from the chunks': an image without a region is blank there; twins stand only where all have one."""
+    """One file from the chunks': a missing region is blank; twins and flips stand only where all have one."""
     stored: list[dict[str, np.ndarray]] = []
     for place in parts:
         with np.load(place, allow_pickle=False) as part:
             stored.append({name: part[name] for name in part.files})
-    names = sorted({name for part in stored for name in part} - {TWINS})
+    names = sorted({name for part in stored for name in part} - {TWINS, FLIPPED})
     lengths = np.diff([*range(0, len(chosen), EXPLAINED_CHUNK), len(chosen)])
     arrays: dict[str, Any] = {ROWS: chosen.index.to_numpy()}
     for name in names:
         width = next(part[name].shape[1] for part in stored if name in part)
         blank = [np.zeros((length, width), np.uint8) for length in lengths]
         arrays[name] = np.concatenate([part.get(name, none) for part, none in zip(stored, blank, strict=True)])
-    if all(TWINS in part for part in stored):
-        arrays[TWINS] = np.concatenate([part[TWINS] for part in stored])
+    for name in (TWINS, FLIPPED):
+        if all(name in part for part in stored):
+            arrays[name] = np.concatenate([part[name] for part in stored])
     with replacing(folder / "explained.npz") as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)

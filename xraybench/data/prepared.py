@@ -3,7 +3,8 @@
 <folder>/images.npy      uint8 or uint16 [N,S,S], the largest number = 1.0, a row for each image of the source's index
 <folder>/index.parquet   the source's index without the images that do not decode; `stored` is a row of images.npy
 <folder>/explained.npz   for the explained test images: positions in the index [M], regions by name, eight pixels a byte
-                         [M,S*S/8], twins [M,S,S] in the numbers of images.npy
+                         [M,S*S/8], twins and the same images with the legend flipped, [M,S,S] in the numbers of
+                         images.npy, where the source gives them
 <folder>/mean_mask.npy   float32 [S,S]: the mean finding mask of the training images
 <folder>/mean_image.npy  float32 [S,S]: the mean training image
 <folder>/prepared.json   statistics of the training images, what does not decode, what happened; written last
@@ -25,7 +26,7 @@ from xraybench.results import replacing
 
 FORMAT = 2  # of the folder
 STORED = "stored"
-TWINS, ROWS = "_twins", "_rows"
+TWINS, FLIPPED, ROWS = "_twins", "_flipped", "_rows"
 BATCH = 256  # images that are turned to float at once
 
 
@@ -73,11 +74,12 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Explained:
-    """rows [M] into the index; regions by name, bool [M,S,S]; twins float32 [M,S,S] or None."""
+    """rows [M] into the index; regions by name, bool [M,S,S]; twins and flipped float32 [M,S,S] or None."""
 
     rows: np.ndarray
     regions: Mapping[str, np.ndarray]
     twins: np.ndarray | None
+    flipped: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ class Prepared:
         side = self.statistics.image_size
         with np.load(self.folder / "explained.npz", allow_pickle=False) as stored:
             regions = {name: unpacked(stored[name], side) for name in stored.files if not name.startswith("_")}
-            twins = as_grey(stored[TWINS]) if TWINS in stored.files else None
-            return Explained(stored[ROWS], regions, twins)
+            twins, flipped = (as_grey(stored[name]) if name in stored.files else None for name in (TWINS, FLIPPED))
+            return Explained(stored[ROWS], regions, twins, flipped)
 
     @cached_property
     def mean_training_mask(self) -> np.ndarray:

@@ -105,6 +105,41 @@ class Agreement(Record):
     tau: list[list[float | None]]
 
 
+class ModelPair(Record):
+    """A model that learnt to read a mark and one that did not, of one seed: what the mark adds to each one's logit.
+
+    void: why the pair says nothing of explainers.
+    """
+
+    seed: int
+    shortcut: Interval | None
+    clean: Interval | None
+    void: str | None
+
+
+class Detection(Record):
+    """How well an explainer's relevance on the mark tells the two models apart: AUC a pair, over at least `images`.
+
+    auc: mean over the pairs that are not void, n of them, with the interval over pairs.
+    """
+
+    explainer: str
+    role: Role
+    images: int
+    aucs: dict[int, float]
+    auc: Interval
+
+
+class Shortcut(Record):
+    """Two models by name, their pairs, and which explainers tell them apart, best first."""
+
+    shortcut: str
+    clean: str
+    region: str
+    pairs: list[ModelPair]
+    detections: list[Detection]
+
+
 class Board(Record):
     """One run as a table. Rows are ordered: by model, methods first, then controls and ceilings, best first."""
 
@@ -129,6 +164,7 @@ class Board(Record):
     notes: list[str]
     data: list[SourceRecord]  # what the run read: the target's source first, then those of earlier training stages
     comparisons: list[ComparisonRecord] = Field(default_factory=list)  # layer similarity of pairs of models
+    shortcuts: list[Shortcut] = Field(default_factory=list)
     versions: dict[str, str]
     command: str
 

@@ -14,6 +14,7 @@ from xraybench.leaderboard.board import FAMILIES, ROLE_ORDER, Absent, Agreement,
 from xraybench.leaderboard.panels import Group, Panel, build_panel
 from xraybench.leaderboard.records import CellData, RunData
 from xraybench.leaderboard.rounding import rounded
+from xraybench.leaderboard.shortcuts import detect
 from xraybench.registry import METRICS
 from xraybench.results import Interval, MetricInfo
 
@@ -54,6 +55,7 @@ def build_board(run: RunData, summary_metrics: Sequence[str] = SUMMARY_METRICS) 
         failed=list(_absent(run.cells, "failed")),
         skipped=list(_absent(run.cells, "skipped")),
         comparisons=list(run.comparisons),
+        shortcuts=detect(run),
         versions=_versions(run.cells),
     )
 

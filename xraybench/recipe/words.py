@@ -38,6 +38,10 @@ def _data(stage: Stage) -> str:
     parts += [
         f"images whose {column} is {_listed(list(map(str, values)), 'or')}" for column, values in stage.rows.items()
     ]
+    parts += [
+        f"{source} with {_listed([f'{key} = {value}' for key, value in settings.items()])}"
+        for source, settings in stage.sources.items()
+    ]
     parts += ["no labels inferred from reports"] if not stage.inferred_labels else []
     parts += [f"to tell {_listed(stage.labels)} apart"] if stage.labels else []
     return f"{', '.join(parts)}: " if parts else ""

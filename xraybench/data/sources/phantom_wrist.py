@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -137,6 +137,11 @@ class PhantomWrist:
     def twin(self, row: Mapping[str, Any]) -> np.ndarray | None:
         """The same radiograph without its fracture; None for a normal wrist."""
         return self._wrist(row).twin()
+
+    def flipped(self, row: Mapping[str, Any]) -> np.ndarray:
+        """The same radiograph without its legend, or with the one it might have had; float32 [size,size]."""
+        wrist = self._wrist(row)
+        return replace(wrist, case=replace(wrist.case, legend=not wrist.case.legend)).image()
 
     def _wrist(self, row: Mapping[str, Any]) -> Wrist:
         match = ROW.fullmatch(str(row["image_id"])) if "image_id" in row else None
