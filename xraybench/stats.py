@@ -278,3 +278,16 @@ def kendall_tau(first: Floats, second: Floats) -> float:
     signs = [np.sign(scores[both][:, None] - scores[both]) for scores in (first, second)]
     scale = math.sqrt(float((signs[0] ** 2).sum() * (signs[1] ** 2).sum()))
     return float((signs[0] * signs[1]).sum()) / scale if scale else math.nan
+
+
+def kendall_taus(first: Floats, second: Floats) -> Floats:
+    """Tau-b of each line of [R, K] with the same line of another [R, K]; NaN where either has no order.
+
+    A pair with a NaN counts as tied.
+    """
+    upper = np.triu_indices(first.shape[1], k=1)
+    signs = [np.nan_to_num(np.sign(scores[:, upper[0]] - scores[:, upper[1]])) for scores in (first, second)]
+    scale = np.sqrt((signs[0] ** 2).sum(axis=1) * (signs[1] ** 2).sum(axis=1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        taus: Floats = (signs[0] * signs[1]).sum(axis=1) / scale
+    return taus

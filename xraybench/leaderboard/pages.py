@@ -32,6 +32,7 @@ PAGES = (
     "models.html",
     "models*.json",
     "validity.html",
+    "validity*.json",
     "board*.json",
     "board*.csv",
     "board*.md",
@@ -103,13 +104,19 @@ def render(runs: Sequence[RunData], *, with_images: bool = False) -> dict[str, s
         }
     made = environment()
     index = made.get_template("board.html").render(boards=boards, data_files=list(pages))
-    judged = [
-        (board, {model: judge(run, board, model) for model in board.model_names()})
-        for run, board in zip(runs, boards, strict=True)
-    ]
-    pages["validity.html"] = made.get_template("validity.html").render(judged=judged)
+    pages |= _validity_pages(made, runs, boards)
     pages |= model_pages(made, runs)
     return {"index.html": index, **pages, **_explainer_pages(made, runs, boards, with_images)}
+
+
+def _validity_pages(environment: Environment, runs: Sequence[RunData], boards: Sequence[Board]) -> dict[str, str]:
+    """What is said of the metrics, as a page and, a run each, as JSON."""
+    judged = [judge(run, board) for run, board in zip(runs, boards, strict=True)]
+    stems = ["validity"] if len(judged) == 1 else [f"validity-{slug(one.run)}" for one in judged]
+    data = {f"{stem}.json": one.model_dump_json(indent=1) + "\n" for stem, one in zip(stems, judged, strict=True)}
+    both = list(zip(boards, judged, strict=True))
+    page = environment.get_template("validity.html").render(judged=both, data_files=list(data))
+    return {"validity.html": page, **data}
 
 
 def _explainer_pages(

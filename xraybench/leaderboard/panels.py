@@ -84,7 +84,7 @@ def build_panel(
     groups = [group for group in groups if any(metric.label in cell.scores for cell in group.cells.values())]
     if not groups:
         return None
-    stack = _stack(groups, seeds, metric.label)
+    stack = stacked(groups, seeds, metric.label)
     withheld = [_withheld(group, row, stack, seeds, metric, void) for row, group in enumerate(groups)]
     rankable = [group.role == "method" and why is None for group, why in zip(groups, withheld, strict=True)]
     compared = stats.compare(
@@ -108,7 +108,7 @@ def build_panel(
     )
 
 
-def _stack(groups: Sequence[Group], seeds: Sequence[int], label: str) -> Stack:
+def stacked(groups: Sequence[Group], seeds: Sequence[int], label: str) -> Stack:
     """Line the rows up by image id. A missing seed gets the mean of the others: the row is shown, and not ranked."""
     found = [[_scores(group, seed, label) for seed in seeds] for group in groups]
     known = [scores for row in found for scores in row if scores is not None]

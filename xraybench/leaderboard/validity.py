@@ -3,59 +3,165 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from xraybench import stats
 from xraybench.identity import seed_of
-from xraybench.leaderboard.board import Board, Column
+from xraybench.leaderboard.board import Agreement, Board, Column
+from xraybench.leaderboard.panels import Group, stacked
 from xraybench.leaderboard.records import CellData, RunData
 from xraybench.leaderboard.rounding import rounded
-from xraybench.results import Interval, MetricInfo
+from xraybench.results import Interval, MetricInfo, Record
 
 TWINS = "twin-localisation"
+RESAMPLES = 1000  # of patients, for the interval of a tau
 
 
-@dataclass(frozen=True)
-class Validity:
+class Validity(Record):
     """A metric on one model. Effects are paired: mean difference / its standard deviation over images, oriented so that
-    positive is better; None without both maps. imputers: tau-b with the same metric under another imputer, by label."""
+    positive is better; None without both maps.
+    """
 
     metric: MetricInfo
     column: Column
     oracle: Interval | None  # oracle against random
     smooth: Interval | None  # blurred-random against random: 0 where smoothness earns nothing
     coarse: Interval | None  # blurred-oracle against oracle: 0 where resolution costs nothing
-    twins: float | None  # tau-b with the order by twin-localisation
-    imputers: dict[str, float | None]
+    seeds: float | None  # mean tau-b between the orders that two model seeds give; None where there is one seed
+    twins: Interval | None  # tau-b with the order by twin-localisation, of n methods, with its interval over patients
+    imputers: dict[str, float | None]  # tau-b with the same metric under another imputer, by label
 
 
-def judge(run: RunData, board: Board, model: str) -> list[Validity]:
+class Judgement(Record):
+    """The ranked metrics of one model's board, and how far their orders agree with one another."""
+
+    model: str
+    metrics: list[Validity]
+    agreement: Agreement | None
+
+
+class Judged(Record):
+    """What is said of a run's metrics, model by model."""
+
+    run: str
+    task: str
+    comparability_key: str
+    phantom: bool
+    models: list[Judgement]
+
+
+def judge(run: RunData, board: Board) -> Judged:
+    """Every ranked metric of a board, on every model."""
+    record = run.run
+    models = [judge_model(run, board, model) for model in board.model_names()]
+    return Judged(
+        run=record.name,
+        task=record.task,
+        comparability_key=record.comparability_key,
+        phantom=record.phantom,
+        models=models,
+    )
+
+
+def judge_model(run: RunData, board: Board, model: str) -> Judgement:
     """Every ranked metric of a model's board; resamples are drawn from the run's comparability key."""
-    found = []
-    for metric in board.metrics:
-        column = board.column(model, metric.label)
-        if column is None or metric.higher_is_better is None:
-            continue
-        pairs = (("oracle", "random"), ("blurred-random", "random"), ("blurred-oracle", "oracle"))
-        oracle, smooth, coarse = (_effect(run, model, metric, *pair) for pair in pairs)
-        others = [one for one in board.metrics if one.name == metric.name and one.label != metric.label]
-        imputers = {
+    columns = {metric.label: board.column(model, metric.label) for metric in board.metrics}
+    found = [
+        _judged(run, board, metric, column)
+        for metric in board.metrics
+        if (column := columns[metric.label]) is not None and metric.higher_is_better is not None
+    ]
+    return Judgement(model=model, metrics=found, agreement=_agreement(board, model))
+
+
+def _judged(run: RunData, board: Board, metric: MetricInfo, column: Column) -> Validity:
+    model = column.model
+    pairs = (("oracle", "random"), ("blurred-random", "random"), ("blurred-oracle", "oracle"))
+    oracle, smooth, coarse = (_effect(run, model, metric, *pair) for pair in pairs)
+    others = [one for one in board.metrics if one.name == metric.name and one.label != metric.label]
+    return Validity(
+        metric=metric,
+        column=column,
+        oracle=oracle,
+        smooth=smooth,
+        coarse=coarse,
+        seeds=_over_seeds(run, model, metric.label),
+        twins=_with_twins(run, board, model, metric),
+        imputers={
             one.label: _tau(board, model, metric.label, one.label)
             for one in others
             if one.parameters.get("imputer") != metric.parameters.get("imputer")
-        }
-        twins = _tau(board, model, metric.label, TWINS)
-        found.append(Validity(metric, column, oracle, smooth, coarse, twins, imputers))
-    return found
+        },
+    )
+
+
+def _agreement(board: Board, model: str) -> Agreement | None:
+    return next((agreement for agreement in board.agreement if agreement.model == model), None)
+
+
+def _methods(run: RunData, model: str, *labels: str) -> list[Group]:
+    """The methods that have all these metrics under every seed of the model."""
+    cells = [cell for cell in run.cells if cell.record.model == model and cell.record.role == "method"]
+    seeds = {cell.record.seed for cell in cells}
+    groups: dict[str, dict[int, CellData]] = {}
+    for cell in cells:
+        if set(labels) <= set(cell.scores):
+            groups.setdefault(cell.record.explainer, {})[cell.record.seed] = cell
+    return [Group(name, found) for name, found in groups.items() if set(found) == seeds]
+
+
+def _over_seeds(run: RunData, model: str, label: str) -> float | None:
+    """Mean tau-b over all pairs of seeds of the orders of mean scores."""
+    groups = _methods(run, model, label)
+    seeds = sorted(groups[0].cells) if groups else []
+    if len(seeds) < 2:
+        return None
+    values = stacked(groups, seeds, label).values
+    means = np.where(np.isfinite(values), values, np.nan)
+    orders = [np.array([_mean(row) for row in means[:, s]]) for s in range(len(seeds))]
+    return _finite_mean([stats.kendall_tau(one, other) for one, other in combinations(orders, 2)])
+
+
+def _mean(values: stats.Floats) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
+
+
+def _finite_mean(values: list[float]) -> float | None:
+    known = [value for value in values if math.isfinite(value)]
+    return rounded(float(np.mean(known))) if known else None
+
+
+def _with_twins(run: RunData, board: Board, model: str, metric: MetricInfo) -> Interval | None:
+    """Tau-b with twin truth as the board gives it; its interval is over the patients on whom both were measured."""
+    tau = _tau(board, model, metric.label, TWINS)
+    if tau is None:
+        return None
+    groups = _methods(run, model, metric.label, TWINS)
+    seeds = sorted(groups[0].cells) if groups else []
+    sheets = [stacked(groups, seeds, label) for label in (metric.label, TWINS)]
+    common = np.intersect1d(sheets[0].patients, sheets[1].patients)
+    low = high = None
+    if len(common) >= stats.MIN_PATIENTS:
+        drawn = []
+        for sheet in sheets:
+            kept = np.isin(sheet.patients, common)
+            index = np.searchsorted(common, sheet.patients[kept])
+            rng = np.random.default_rng(seed_of(run.run.comparability_key, "twin truth", model, metric.label))
+            drawn.append(stats.resample_means(sheet.values[:, :, kept], index, rng, RESAMPLES))
+        taus = stats.kendall_taus(drawn[0] if metric.higher_is_better else -drawn[0], drawn[1])
+        low, high = (
+            np.nanquantile(taus, [stats.ALPHA / 2, 1 - stats.ALPHA / 2]) if np.isfinite(taus).any() else (None,) * 2
+        )
+    return Interval(mean=tau, low=rounded(low), high=rounded(high), n=len(groups))
 
 
 def _tau(board: Board, model: str, one: str, other: str) -> float | None:
-    for agreement in board.agreement:
-        if agreement.model == model and {one, other} <= set(agreement.metrics) and one != other:
-            return agreement.tau[agreement.metrics.index(one)][agreement.metrics.index(other)]
-    return None
+    agreement = _agreement(board, model)
+    if agreement is None or one == other or not {one, other} <= set(agreement.metrics):
+        return None
+    return agreement.tau[agreement.metrics.index(one)][agreement.metrics.index(other)]
 
 
 def _effect(run: RunData, model: str, metric: MetricInfo, one: str, other: str) -> Interval | None:
