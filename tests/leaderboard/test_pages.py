@@ -16,7 +16,16 @@ from xraybench.results import DataRecord, LeftOut, SourceRecord, SplitCount, wri
 
 VOID_TAGS = {"meta", "img", "br", "input", "link", "line", "path", "circle", "rect"}
 NAMES = (*QUALITY, *CONTROLS, *CEILINGS)
-ALWAYS = {"index.html", "validity.html", "models.html", "models.json", "board.json", "board.csv", "board.md"}
+ALWAYS = {
+    "index.html",
+    "validity.html",
+    "validity.json",
+    "models.html",
+    "models.json",
+    "board.json",
+    "board.csv",
+    "board.md",
+}
 
 
 class Page(HTMLParser):
