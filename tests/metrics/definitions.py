@@ -225,6 +225,35 @@ def twins(here: Evidence) -> np.ndarray:
     return np.array([average_precision_score(mask.ravel(), values.ravel()) for mask, values in pairs])
 
 
+def logit_falls(here: Evidence) -> np.ndarray:
+    """f(x) - f(twin)."""
+    pairs = zip(here.images.numpy(), here.twins.images.numpy(), strict=True)
+    return np.array([logit(here, row, one) - logit(here, row, other) for row, (one, other) in enumerate(pairs)])
+
+
+def direction(here: Evidence) -> np.ndarray:
+    twins_maps = gradients(here.model, here.twins.images, here.targets).double().numpy()
+    changes = (here.maps.double().numpy() - twins_maps).reshape(len(here.maps), -1)
+    return np.sign(logit_falls(here)) * changes.sum(1) / np.abs(changes).sum(1)
+
+
+def contrasts(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Maps [B, H W] of the images against their twins, and of the twins against their images."""
+    pairs = ((here.images, here.twins.images), (here.twins.images, here.images))
+    there, back = (here.contrast(*pair).double().numpy().reshape(len(here.maps), -1) for pair in pairs)
+    return there, back
+
+
+def symmetry(here: Evidence) -> np.ndarray:
+    there, back = contrasts(here)
+    return np.linalg.norm(there + back, axis=1) / (np.linalg.norm(there, axis=1) + np.linalg.norm(back, axis=1))
+
+
+def against_twins(here: Evidence) -> np.ndarray:
+    there, _ = contrasts(here)
+    return np.abs(there.sum(1) - logit_falls(here)) / np.abs(logit_falls(here))
+
+
 NUMPY = "its definition in numpy"
 DEFINITIONS: Mapping[str, Definition] = {
     "pointing-game": Definition(NUMPY, each_map(LOCALISATION["PointingGame"])),
@@ -279,6 +308,9 @@ DEFINITIONS: Mapping[str, Definition] = {
     "effective-complexity": Definition(NUMPY, each_map(effective)),
     "completeness": Definition(NUMPY, lambda here: left_over(here, 1.0)),
     "conservation": Definition(NUMPY, lambda here: left_over(here, 0.0)),
+    "twin-symmetry": Definition(NUMPY, symmetry),
+    "twin-direction": Definition(NUMPY, direction, "(tau=0.0)"),
+    "twin-completeness": Definition(NUMPY, against_twins, "(tau=0.0)"),
     "input-invariance": Definition("the gradient of the shifted model, in numpy", shifted),
     "twin-localisation": Definition("scikit-learn's average_precision_score", twins, "(tau=-100.0)"),
     "cost": Definition("what the explainer of the case spends", lambda here: np.full(len(here.maps), 6.0)),
