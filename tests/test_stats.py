@@ -311,3 +311,13 @@ def test_many_rows_can_still_be_told_apart():
     values = np.arange(36)[:, None, None] + noise
     adjusted = stats.holm_matrix(stats.pair_tests(values, np.arange(60), np.random.default_rng(1)))
     assert adjusted[np.triu_indices(36, k=1)].max() < stats.ALPHA
+
+
+def test_taus_of_many_lines_are_those_of_each_line():
+    rng = np.random.default_rng(5)
+    first, second = rng.integers(0, 4, (20, 9)).astype(float), rng.normal(size=(20, 9))
+    first[3] = 1.0
+    found = stats.kendall_taus(first, second)
+    assert np.isnan(found[3])
+    expected = [stats.kendall_tau(one, other) for one, other in zip(first, second, strict=True)]
+    np.testing.assert_allclose(found, expected)

@@ -286,8 +286,8 @@ def kendall_taus(first: Floats, second: Floats) -> Floats:
     A pair with a NaN counts as tied.
     """
     upper = np.triu_indices(first.shape[1], k=1)
-    signs = [np.nan_to_num(np.sign(scores[:, upper[0]] - scores[:, upper[1]])) for scores in (first, second)]
-    scale = np.sqrt((signs[0] ** 2).sum(axis=1) * (signs[1] ** 2).sum(axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # infinite on both sides: tied
+        signs = [np.nan_to_num(np.sign(scores[:, upper[0]] - scores[:, upper[1]])) for scores in (first, second)]
+        scale = np.sqrt((signs[0] ** 2).sum(axis=1) * (signs[1] ** 2).sum(axis=1))
         taus: Floats = (signs[0] * signs[1]).sum(axis=1) / scale
     return taus

@@ -66,7 +66,7 @@ def _detection(
     cells: dict[tuple[str, int, str], CellData],
     explainer: str,
 ) -> Detection | None:
-    """An explainer's AUCs; None where it has no shares of any pair."""
+    """An explainer's AUCs; None where no pair has an image with a share under both models."""
     aucs: dict[int, float] = {}
     images: list[int] = []
     for pair in pairs:
@@ -78,7 +78,7 @@ def _detection(
             if common:
                 first, second = (np.array([share[name] for name in sorted(common)]) for share in shares)
                 aucs[pair.seed] = auc(first, second)
-    if not images:
+    if not aucs:
         return None
     valid = np.array([aucs[pair.seed] for pair in pairs if pair.seed in aucs and pair.void is None])
     drawn = np.random.default_rng(seed_of(run.run.comparability_key, "shortcut", explainer))

@@ -187,7 +187,8 @@ def _effect(run: RunData, model: str, metric: MetricInfo, one: str, other: str) 
     mean = rounded(float(differences.mean()) / spread) if spread > 1e-12 else None
     low = high = math.nan
     if mean is not None and index.max() + 1 >= stats.MIN_PATIENTS:
-        low, high = np.nanquantile(drawn, [stats.ALPHA / 2, 1 - stats.ALPHA / 2])
+        with np.errstate(invalid="ignore"):  # resamples without any spread are infinite
+            low, high = np.nanquantile(drawn, [stats.ALPHA / 2, 1 - stats.ALPHA / 2])
     return Interval(mean=mean, low=rounded(float(low)), high=rounded(float(high)), n=len(differences))
 
 
