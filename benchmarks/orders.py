@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
+import matplotlib.pyplot as plt
 import numpy as np
 from scipy import stats
 
@@ -179,6 +180,23 @@ def as_text(experiment: Experiment, points: Sequence[Point], pairs: Sequence[Pai
     return "\n".join(lines) + "\n"
 
 
+def draw(drawn: Sequence[tuple[Experiment, Sequence[Point]]], path: Path) -> None:
+    """Learning curves: means over seeds, and every seed."""
+    figure, axes = plt.subplots(1, len(drawn), figsize=(5 * len(drawn), 3.6), squeeze=False, layout="constrained")
+    for axis, (experiment, points) in zip(axes[0], drawn, strict=True):
+        for entry in experiment.models:
+            own = [point for point in points if point.model == entry.name]
+            sizes = [point.images for point in own]
+            (line,) = axis.plot(sizes, [fmean(point.scores) for point in own], marker="o", label=entry.name)
+            for point in own:
+                axis.plot([point.images] * len(point.scores), point.scores, ".", color=line.get_color(), alpha=0.4)
+        axis.set(xscale="log", xlabel="training images", ylabel=experiment.score, title=f"{experiment.name} (phantoms)")
+        axis.set_xticks(experiment.sizes, [str(size) for size in experiment.sizes])
+        axis.minorticks_off()
+        axis.legend(frameon=False)
+    figure.savefig(path, dpi=110)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -187,18 +205,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/orders"), help="where models are kept")
     parser.add_argument("--workers", type=int, help="processes")
     parser.add_argument("--only", choices=["transfer", "depth"], help="one of the two")
+    parser.add_argument("--picture", type=Path, help="draw learning curves into this file")
     options = parser.parse_args()
     seeds = [int(seed) for seed in options.seeds.split(",")]
+    drawn = []
     for experiment in (TRANSFER, DEPTH):
         if options.only in (None, experiment.name):
             points = measured(experiment, seeds, options.out, Engine("auto", options.workers))
             pairs = pairs_of(experiment, points)
+            drawn.append((experiment, points))
             if options.json:
                 said = {"points": [asdict(point) for point in points]}
                 said["pairs"] = [asdict(pair) | {"verdict": pair.verdict} for pair in pairs]
                 print(json.dumps({experiment.name: said}))
             else:
                 print(as_text(experiment, points, pairs))
+    if options.picture:
+        draw(drawn, options.picture)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,17 @@ def test_nothing_kept_is_none_and_clearing_leaves_nothing(tmp_path):
     assert not kept.folder.exists()
 
 
+def test_time_before_an_interruption_counts(tmp_path):
+    first = Checkpoints(tmp_path)
+    while first.seconds < 0.05:
+        pass
+    first.write({})
+    second = Checkpoints(tmp_path)
+    assert second.seconds < first.seconds
+    second.read()
+    assert second.seconds > 0.05
+
+
 @pytest.mark.parametrize("damage", ["truncated", "tampered", "missing", "facts", "version", "no json"])
 def test_damage_is_refused_with_the_file_and_the_cure(tmp_path, damage):
     kept = Checkpoints(tmp_path)

@@ -5,7 +5,6 @@ Earlier stages lie in a folder that all runs share, by the digest of what goes i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +115,7 @@ def _kept(place: Place, job: ModelJob, number: int) -> Made | None:
 
 def _made(place: Place, job: ModelJob, number: int, checkpoints: Checkpoints, report: Report) -> Made:
     """Train stage `number` from where the one before it ended, or from where it was interrupted."""
-    link, start = job.links[number], time.perf_counter()
+    link = job.links[number]
     desk = bench(place.of(link))
     with torch.random.fork_rng():
         torch.manual_seed(link.seed)
@@ -133,7 +132,7 @@ def _made(place: Place, job: ModelJob, number: int, checkpoints: Checkpoints, re
         lambda at, done, total: report(f"{what} · {at}", done, total),
         checkpoints,
     )
-    return Made(model, started, trained, time.perf_counter() - start)
+    return Made(model, started, trained, checkpoints.seconds)
 
 
 def _state_of(folder: Path) -> dict[str, Tensor]:

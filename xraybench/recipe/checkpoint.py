@@ -32,6 +32,13 @@ class Checkpoints:
     folder: Path
     every: float = EVERY
     _last: float = field(default_factory=time.monotonic)
+    _begun: float = field(default_factory=time.monotonic)
+    _before: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made, and up to the checkpoint that was read."""
+        return self._before + time.monotonic() - self._begun
 
     @property
     def due(self) -> bool:
@@ -48,7 +55,8 @@ class Checkpoints:
         name = digest_file(kept)
         kept = kept.rename(self.folder / f"{name}.safetensors")
         with replacing(self.folder / "checkpoint.json") as path:
-            path.write_text(json.dumps({"format": FORMAT, "digest": name, "state": facts}), encoding="utf-8")
+            kept_with = {"format": FORMAT, "digest": name, "seconds": self.seconds, "state": facts}
+            path.write_text(json.dumps(kept_with), encoding="utf-8")
         for old in set(self.folder.glob("*.safetensors")) - {kept}:
             old.unlink()
         self._last = time.monotonic()
@@ -61,6 +69,7 @@ class Checkpoints:
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             known, name, facts = stored["format"] == FORMAT, str(stored["digest"]), stored["state"]
+            self._before = float(stored["seconds"])
         except (ValueError, KeyError, TypeError) as error:
             raise RecordError(f"{path}: not a checkpoint", CURE) from error
         if not known:
