@@ -31,7 +31,7 @@ def test_a_papers_models_with_recipes_scores_and_curves(tmp_path):
         "the head alone learns for the first 25 epochs",
         "Digest of the weights",
         "mura (phantom-mura): 9 epochs in 8.3 min; epoch 6 is kept",
-        "2 models of this task that the preset paper does not train",
+        "4 models of this task that the preset paper does not train",
         "grade=hairline",
         "Paper B's text and its abstract disagree on ImageNet_wrist",
     ):
