@@ -60,7 +60,7 @@ def command(task_file: Path, out: Path, *arguments: str) -> list[str]:
 
 def xraybench(*arguments: str, **options) -> subprocess.CompletedProcess:
     line = [sys.executable, "-m", "xraybench", *arguments]
-    return subprocess.run(line, capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(line, capture_output=True, text=True, timeout=550, **options)
 
 
 @pytest.fixture(scope="session")
