@@ -109,7 +109,7 @@ DEPTH = Experiment(
         _entry("deeper", "anatomy-deep", _stage(30, 1e-3)),
         _entry("deeper-augmented", "anatomy-deep", _stage(30, 1e-3, **AUGMENTED)),
     ],
-    (80, 160, 320),
+    (80, 160),
 )
 
 

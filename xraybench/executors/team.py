@@ -41,9 +41,11 @@ class TeamExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        import torch
+        from torch import distributed
 
-        torch.distributed.destroy_process_group()
+        if kind is None:
+            distributed.barrier()
+        distributed.destroy_process_group()
 
     @contextmanager
     def leader_first(self) -> Iterator[None]:
