@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,9 +14,9 @@ class _Pairing(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @property
+    @abstractmethod
     def names(self) -> tuple[str, str]:
         """Both models, the first named first."""
-        raise NotImplementedError
 
     def within(self, models: Iterable[str]) -> bool:
         """Whether both are among these."""

@@ -173,7 +173,7 @@ def _train_epoch(course: Course, terms: Terms) -> None:
 
 def _at(course: Course, rate: float) -> str:
     """`epoch 3 of 12, loss 0.412, validation AUC 0.871, 1,830 images/s`; the AUC is that of the epoch before."""
-    loss = float(course.tally.loss) / course.tally.images
+    loss = float(course.tally.loss) / max(course.tally.images, 1)  # of several processes one may have had none yet
     area = f", validation AUC {course.history[-1]['validation_auc']:.3f}" if course.history else ""
     return (
         f"epoch {course.epoch} of {-(-course.steps // course.per_epoch)}, loss {loss:.3f}{area}, {rate:,.0f} images/s"
