@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 
@@ -75,7 +76,7 @@ def sensitivity(
 def randomisation(explainer: str, case: Case, pairs: int) -> Ratio:
     """mprt over the explanations of its randomised models."""
     explain, metric = case.explain(explainer), Mprt()
-    models = [*metric._models(case.evidence)]
+    models = [copy.deepcopy(model) for model in metric._models(case.evidence)]
     return interleaved(
         lambda: metric(case.fresh(explain=explain)),
         lambda: [explain(case.evidence.images, model) for model in models],

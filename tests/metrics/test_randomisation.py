@@ -1,5 +1,6 @@
 """Random logit, the efficient and the smooth randomisation test, input invariance: definitions and known answers."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_independent_stages_draw_one_part_each():
     here, seen = evidence(), []
 
     def spy(images, model=None):
-        seen.append(model)
+        seen.append(copy.deepcopy(model))
         return gradients(model or here.model, images, here.targets)
 
     Mprt(stages=2, order="independent").curve(dataclasses.replace(here, explain=spy))

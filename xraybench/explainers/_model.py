@@ -12,18 +12,22 @@ from torch import Tensor, nn
 @contextmanager
 def explained(model: nn.Module) -> Iterator[None]:
     """Eval mode, no gradients to parameters, autograd on; restores modes and flags whatever happens inside."""
-    modes = [(module, module.training) for module in model.modules()]
-    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    learning = [module for module in model.modules() if module.training]
+    free = [parameter for parameter in model.parameters() if parameter.requires_grad]
     try:
-        model.eval()
-        model.requires_grad_(False)
+        _set(learning, free, to=False)
         with torch.inference_mode(False), torch.enable_grad():
             yield
     finally:
-        for module, training in modes:
-            module.training = training
-        for parameter, flag in flags:
-            parameter.requires_grad_(flag)
+        model.eval()
+        _set(learning, free, to=True)
+
+
+def _set(modules: list[nn.Module], parameters: list[nn.Parameter], to: bool) -> None:
+    for module in modules:
+        module.training = to
+    for parameter in parameters:
+        parameter.requires_grad_(to)
 
 
 def target_logits(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def _between(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
     rows = torch.arange(len(maps), device=maps.device).repeat_interleave(len(inner))
     tops = inner.repeat(len(maps))
 
-    def images(some: Tensor) -> Tensor:
+    def images(some: slice) -> Tensor:
         top = (place.index_select(0, rows[some]) < tops[some, None, None])[:, None]
         return fill(rows[some], top if name == "insertion" else ~top)
 

@@ -10,20 +10,20 @@ from torch import Tensor
 from xraybench.metrics._removal import ORIGINAL
 from xraybench.spec import Evidence
 
-MakeImages = Callable[[Tensor], Tensor]
+MakeImages = Callable[[slice], Tensor]
 
 
 @torch.inference_mode()
 def target_logits(evidence: Evidence, rows: Tensor, images: MakeImages) -> Tensor:
-    """Float64 [N]: the target logit of `images(rows)`, made and forwarded a batch at a time.
+    """Float64 [N]: the target logits of images derived from the evidence's, made and forwarded a batch at a time.
 
-    rows: int64 [N], the image of the evidence that each one is derived from.
+    rows: int64 [N], the image of the evidence that each one is derived from. images: (some of N) -> those [n,C,H,W].
     """
-    outputs = [torch.empty(0, dtype=torch.float64, device=rows.device)]
-    for some in torch.split(torch.arange(len(rows), device=rows.device), evidence.batch_size):
-        targets = evidence.targets[rows[some], None]
-        outputs.append(evidence.model(images(some)).gather(1, targets)[:, 0].double())
-    return torch.cat(outputs)
+    size = evidence.batch_size
+    outputs = [evidence.model(images(slice(start, start + size))) for start in range(0, len(rows), size)]
+    if not outputs:
+        return torch.empty(0, dtype=torch.float64, device=rows.device)
+    return torch.cat(outputs).gather(1, evidence.targets[rows, None])[:, 0].double()
 
 
 def logits_of(evidence: Evidence, images: Tensor) -> Tensor:

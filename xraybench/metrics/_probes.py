@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from xraybench.metrics._draws import generator
 from xraybench.metrics._imputers import IMPUTERS, POINTWISE
-from xraybench.metrics._logits import original_logits, target_logits
+from xraybench.metrics._logits import MakeImages, original_logits, target_logits
+from xraybench.metrics._ranking import ascending
 from xraybench.metrics._subsets import Subsets
 from xraybench.spec import Evidence, Shared
 
@@ -45,7 +44,7 @@ def _drawn(evidence: Evidence, design: Subsets, share: float, seed: int) -> Tens
     rows, columns = (-(-length // side) for length in evidence.maps.shape[1:])
     count = min(max(1, round(share * rows * columns)), rows * columns - 1)
     draw = generator("subsets", seed, design.draws, design.patch, share)
-    order = torch.rand(design.draws, rows * columns, generator=draw).argsort(1)
+    order = ascending(torch.rand(design.draws, rows * columns, generator=draw))
     chosen = torch.zeros(design.draws, rows * columns, dtype=torch.bool).scatter_(1, order[:, :count], True)
     return chosen.view(design.draws, rows, columns).to(evidence.maps.device)
 
@@ -66,7 +65,7 @@ def _rows(evidence: Evidence, design: Subsets) -> Tensor:
     return torch.arange(len(evidence.maps), device=evidence.maps.device).repeat_interleave(design.draws)
 
 
-def _filled(evidence: Evidence, design: Subsets, share: float) -> Callable[[Tensor], Tensor]:
+def _filled(evidence: Evidence, design: Subsets, share: float) -> MakeImages:
     """(some of B draws) -> the images [N,C,H,W] with those subsets replaced."""
     fill, rows = IMPUTERS[design.imputer](evidence), _rows(evidence, design)
     patches = _patches(evidence, design, share).flatten(0, 1)
@@ -82,7 +81,8 @@ def predicted(evidence: Evidence, design: Subsets, share: float) -> Tensor:
         return sums(evidence, design, share, taken * evidence.maps.double())
     filled, rows = _filled(evidence, design, share), _rows(evidence, design)
     parts = []
-    for some in torch.arange(len(rows), device=rows.device).split(evidence.batch_size):
+    for start in range(0, len(rows), evidence.batch_size):
+        some = slice(start, start + evidence.batch_size)
         taken = (evidence.images[rows[some]] - filled(some)).double().sum(1)
         parts.append((taken * evidence.maps[rows[some]].double()).flatten(1).sum(1))
     return torch.cat(parts).view(-1, design.draws)

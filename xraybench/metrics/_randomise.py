@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -58,21 +59,34 @@ def outputs_of(model: nn.Module) -> int:
 def randomised(model: nn.Module, chosen: Sequence[Unit]) -> nn.Module:
     """A copy of the model in which the chosen units are drawn anew, each from the seed of its own name."""
     changed = copy.deepcopy(model)
-    for name in (name for unit in chosen for name in unit):
-        _draw(changed.get_submodule(name), seed_of("randomised layer", name))
+    draw_anew(changed, chosen)
     return changed
+
+
+def draw_anew(model: nn.Module, chosen: Sequence[Unit]) -> None:
+    """The same in place."""
+    for name in chain.from_iterable(chosen):
+        _draw(model.get_submodule(name), seed_of("randomised layer", name))
+
+
+def give_back(model: nn.Module, original: nn.Module, chosen: Sequence[Unit]) -> None:
+    """The chosen units get the original's weights again."""
+    for name in chain.from_iterable(chosen):
+        model.get_submodule(name).load_state_dict(original.get_submodule(name).state_dict())
 
 
 def _draw(module: nn.Module, seed: int) -> None:
     """Draw a module's own parameters on the CPU, so that every device draws the same; no global state moves."""
-    drawn = copy.deepcopy(module).cpu()
+    here = next(module.parameters(recurse=False)).device.type == "cpu"
+    drawn = module if here else copy.deepcopy(module).cpu()
     state = torch.get_rng_state()
     try:
         torch.default_generator.manual_seed(seed)
         _reset(drawn)()
     finally:
         torch.set_rng_state(state)
-    module.load_state_dict(drawn.state_dict())
+    if drawn is not module:
+        module.load_state_dict(drawn.state_dict())
 
 
 def _reset(module: nn.Module) -> Callable[[], Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -62,14 +64,16 @@ def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
     return ((above & regions).sum(1, keepdim=True) + expected)[:, 0]
 
 
-def _group_ends(ordered: Tensor) -> Tensor:
-    """Int64 [B,P]: for each entry of sorted rows, the last index that holds the same value."""
-    index = torch.arange(ordered.shape[1], device=ordered.device).expand_as(ordered)
-    apart = ordered[:, 1:] != ordered[:, :-1]
-    if apart.all():
-        return index
-    last = functional.pad(apart, (0, 1), value=True)
-    return index.masked_fill(~last, ordered.shape[1]).flip(1).cummin(1).values.flip(1)
+def _in_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """[B,P]: `value(starts, counts)` of each group of equal neighbours, for all entries of it; places count from 0.
+
+    No group reaches over the end of a row.
+    """
+    begins = functional.pad(rows[:, 1:] != rows[:, :-1], (1, 0), value=True)
+    starts = begins.flatten().nonzero()[:, 0]
+    counts = starts.diff(append=starts.new_tensor([rows.numel()]))
+    spread = value(starts, counts).repeat_interleave(counts, output_size=rows.numel()).view(rows.shape)
+    return spread - torch.arange(0, rows.numel(), rows.shape[1], device=rows.device)[:, None]
 
 
 def average_precision(scores: Tensor, positives: Tensor) -> Tensor:
@@ -80,7 +84,7 @@ def average_precision(scores: Tensor, positives: Tensor) -> Tensor:
     """
     order = ascending(-scores)
     hits = positives.gather(1, order).double()
-    ends = _group_ends(scores.gather(1, order))
+    ends = _in_groups(scores.gather(1, order), lambda starts, counts: starts + counts - 1)
     precision = hits.cumsum(1).gather(1, ends) / (ends + 1)
     return (hits * precision).sum(1) / hits.sum(1)
 
@@ -108,9 +112,7 @@ def average_ranks(values: Tensor) -> Tensor:
     """Float64 [B,P]: ascending ranks from 1, equal values sharing the mean of theirs."""
     order = ascending(values)
     rising = values.gather(1, order)
-    last = _group_ends(rising)
-    first = rising.shape[1] - 1 - _group_ends(rising.flip(1)).flip(1)
-    shared = (first + last).double() / 2 + 1
+    shared = _in_groups(rising, lambda starts, counts: starts + (counts.double() + 1) / 2)
     return torch.empty_like(shared).scatter_(1, order, shared)
 
 

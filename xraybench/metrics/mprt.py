@@ -95,14 +95,19 @@ class Mprt(ReExplaining):
         )
 
     def _models(self, evidence: Evidence) -> Iterator[nn.Module]:
-        """The randomised model of each stage."""
-        from xraybench.metrics._randomise import randomised, units
+        """The randomised model of each stage: one copy that is changed on, to be used before the next is asked for."""
+        from copy import deepcopy
 
-        layers = units(evidence.model)
+        from xraybench.metrics._randomise import draw_anew, give_back, units
+
+        layers, model = units(evidence.model), deepcopy(evidence.model)
         ends = sorted({ceil(len(layers) * stage / self.stages) for stage in range(1, self.stages + 1)})
         for begin, end in zip([0, *ends], ends, strict=False):
-            top = len(layers) - (begin if self.order == "independent" else 0)
-            yield randomised(evidence.model, layers[len(layers) - end : top])
+            chosen = layers[len(layers) - end : len(layers) - begin]
+            draw_anew(model, chosen)
+            yield model
+            if self.order == "independent":
+                give_back(model, evidence.model, chosen)
 
     def explained(self, evidence: Evidence, model: nn.Module) -> Tensor:
         """Maps [B,H,W] under a model."""
