@@ -8,7 +8,7 @@ from scipy.sparse.linalg import spsolve
 
 from tests.metrics.cases import evidence
 from xraybench.metrics._imputers import IMPUTERS, NOISE
-from xraybench.metrics._noisy_linear import linear_imputation
+from xraybench.metrics._noisy_linear import _cycle, _grids, linear_imputation
 
 
 def direct(image, keep):
@@ -41,6 +41,38 @@ def test_is_the_direct_solution(share):
         for c in range(2):
             expected = direct(images[n, c].double().numpy(), keep[n, 0].numpy())
             np.testing.assert_allclose(filled[n, c], expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("shape", [(40, 44), (37, 41)])
+def test_is_the_direct_solution_in_wide_holes(shape):
+    height, width = shape
+    images = torch.randn(2, 1, *shape, generator=torch.Generator().manual_seed(1))
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    disc, below = (y - 18) ** 2 + (x - 20) ** 2 > 15**2, y < height // 3
+    keep = torch.stack([disc, below])[:, None]
+    filled = linear_imputation(images, keep)
+    assert [len(_grids((~mask[None]).float())) for mask in keep] == [4, 4]
+    for n in range(2):
+        expected = direct(images[n, 0].double().numpy(), keep[n, 0].numpy())
+        np.testing.assert_allclose(filled[n, 0], expected, atol=2e-4)
+
+
+def test_scattered_holes_need_no_coarser_grid():
+    assert len(_grids((torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) < 0.8).float())) == 1
+
+
+@pytest.mark.parametrize("shape", [(16, 24), (15, 22), (13, 13)])
+def test_the_preconditioner_is_symmetric_and_positive(shape):
+    replaced = torch.zeros(1, 1, *shape, dtype=torch.float64)
+    replaced[..., 2:-1, 1:-3] = 1
+    grids = _grids(replaced)
+    assert len(grids) > 1
+    units = torch.eye(shape[0] * shape[1], dtype=torch.float64).view(-1, 1, *shape) * replaced
+    matrix = torch.cat([_cycle(grids, unit[None]).flatten(1) for unit in units])
+    inside = matrix[replaced.flatten() == 1][:, replaced.flatten() == 1]
+    torch.testing.assert_close(inside, inside.T)
+    assert torch.linalg.eigvalsh(inside).min() > 0
+    assert matrix[:, replaced.flatten() == 0].eq(0).all()
 
 
 def test_none_kept_is_the_mean_and_all_kept_the_image():
