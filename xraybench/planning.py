@@ -102,7 +102,7 @@ def make_plan(task: Task, source: Source, request: Request, starts: Starts = NO_
     setting = Setting(task, source.name, data_digest, preset, starts)
     models = tuple(model_job(setting, entry, seed) for entry in chosen_models(task, request) for seed in request.seeds)
     calls = [("explainers", call) for call in expand("explainers", request.explainers, task, preset)]
-    calls += [("references", Call(name, {})) for name in registry.REFERENCES]
+    calls += [("references", Call(name, {})) for name in registry.REFERENCES if _stands(name, source)]
     cells = tuple(
         _cell_job(kind, call, task, source, preset, key, model, metrics, n_explained)
         for model in models
@@ -113,6 +113,12 @@ def make_plan(task: Task, source: Source, request: Request, starts: Starts = NO_
     return Plan(
         name, task, request.preset, source, data_digest, key, n_explained, models, cells, _pairs(task, models), earlier
     )
+
+
+def _stands(name: str, source: Source) -> bool:
+    """Whether a reference map has a row: the human benchmark's only where the source has one."""
+    reference: Reference = registry.build("references", Call(name, {}))
+    return reference.region != "human" or "human" in source.offers
 
 
 def _pairs(task: Task, models: Sequence[ModelJob]) -> tuple[Pair, ...]:
@@ -269,6 +275,7 @@ def cell_price(
     explaining = built.cost(image_size) if isinstance(built, Explainer) else 0
     held: set[MetricNeeds] = {"explain"} if isinstance(built, Explainer) else set()
     held |= {"baseline"} if isinstance(built, Contrasting) else set()
+    held |= {"validation"} if "finding" in offers else set()  # at most: whether there are masks is not known yet
     bought: dict[str, int] = {}
     for job in metrics:
         metric: Metric = registry.build("metrics", job.call)

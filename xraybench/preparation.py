@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xraybench import registry
 from xraybench.lineage import Earlier
 from xraybench.planning import Plan
 from xraybench.results import DataRecord, LeftOut, SourceRecord, SplitCount, writing_to
@@ -59,14 +60,23 @@ def prepare_data(plan: Plan, out: Path, workers: int, narrator: Narrator) -> tup
 
 def _prepared(plan: Plan, of: Earlier, folder: Path, workers: int, narrator: Narrator) -> Prepared:
     """One source's data, prepared unless they are there; says what was left out, and what happened."""
-    from xraybench.data.prepare import Recipe, prepare
+    from xraybench.data.prepare import Recipe, prepare, prepare_validation
 
     task, source, preset = of.task, of.source, plan.preset
     what = f"{'computing phantoms' if source.phantom else 'reading images'} ({source.name})"
     recipe = Recipe(preset.image_size, task.labels, task.explained.images, preset.explained, task.steps_of(preset))
     made = prepare(source, folder, recipe, workers, partial(narrator.progress, what))
+    if folder.name == plan.data_digest and _tunes(plan):
+        prepare_validation(source, folder, recipe, workers, partial(narrator.progress, "masks of validation images"))
     _say_what_happened(made, folder, narrator)
     return made
+
+
+def _tunes(plan: Plan) -> bool:
+    """Whether a metric looks at validation images, of which the source may have masks."""
+    metrics = plan.cells[0].metrics if plan.cells else ()
+    needs = [registry.build("metrics", job.call).needs for job in metrics]
+    return "finding" in plan.source.offers and any("validation" in each for each in needs)
 
 
 def _say_what_happened(made: Prepared, folder: Path, narrator: Narrator) -> None:

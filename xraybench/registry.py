@@ -70,6 +70,7 @@ REFERENCES = {
     "blurred-random": "xraybench.references.blurred:BlurredRandom",
     "oracle": "xraybench.references.ceilings:Oracle",
     "blurred-oracle": "xraybench.references.blurred:BlurredOracle",
+    "human-benchmark": "xraybench.references.ceilings:HumanBenchmark",
 }
 METRICS = {
     "pointing-game": "xraybench.metrics.pointing_game:PointingGame",

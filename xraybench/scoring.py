@@ -13,6 +13,8 @@ from xraybench.spec import Evidence, Metric, ReExplaining
 
 REASONS = {
     "finding": "the data have no finding masks",
+    "human": "the data have no human benchmark: CheXlocalize's is read where its files lie beside CheXpert's test set",
+    "validation": "no validation image has a finding mask, so there is nothing to tune on",
     "twins": "the data have no twins",
     "explain": "the map does not depend on the model",
     "baseline": "the explainer has no baseline that a twin could take the place of",
@@ -32,7 +34,9 @@ class Scored:
 def why_not(metric: Metric, evidence: Evidence, explainer_cost: int) -> str | None:
     """The reason why a metric does not apply, or None where it does."""
     held = {
-        "finding": bool("finding" in evidence.regions),
+        "finding": "finding" in evidence.regions,
+        "human": "human" in evidence.regions,
+        "validation": evidence.validation is not None,
         "twins": evidence.twins is not None,
         "explain": evidence.explain is not None,
         "baseline": evidence.contrast is not None,

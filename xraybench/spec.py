@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Needs = Literal["gradient", "convolution", "nothing"]
 Role = Literal["method", "control", "ceiling"]
+Outlined = Literal["finding", "human"]  # regions that people outlined
 T = TypeVar("T")
 
 
@@ -102,11 +103,12 @@ class Reference(Protocol):
     """(images [B,C,H,W], masks [B,H,W] bool, mean_training_mask [H,W] float32, seeds [B]) -> maps [B,H,W] float32.
 
     A map that no model made, on every board to say what a score is worth. It may see the masks; explainers never do.
-    `needs_masks`: it says nothing where the data have none, and is skipped there.
+    `region`: of which region `masks` are, "finding", or "human" (what radiologists outlined who saw the image alone).
+    Where the data have no such region it says nothing, and is skipped. None: it looks at no mask.
     """
 
     role: Role
-    needs_masks: bool
+    region: Outlined | None
     version: int
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor: ...
@@ -160,6 +162,20 @@ class Twins:
     difference: Tensor
 
 
+@dataclass(frozen=True)
+class Annotated:
+    """Validation images with masks, V of them: what a metric may tune itself on, before it looks at what it scores.
+
+    maps: float32 [V,H,W], made as the evidence's are; targets: int64 [V]; regions: name -> bool [V,H,W], each image's
+    `finding` with something in it; names: of the labels, by target.
+    """
+
+    maps: Tensor
+    targets: Tensor
+    regions: Mapping[str, Tensor]
+    names: tuple[str, ...]
+
+
 class Shared(str):
     """The name of something that depends on model and images alone: bought once a model, whatever the explainers."""
 
@@ -178,7 +194,8 @@ class Evidence:
     [B,H,W]; regions: name -> bool [B,H,W] (a name stands there only where the source has it; an image without such a
     region is all False); baseline: float32 [C,H,W]; seeds: int64 [B]; explain: None where the map does not come from
     the model; contrast: None where the explainer has no baseline; of_one_label: there are twins, but they lack more
-    than the label that each map is of.
+    than the label that each map is of; validation: makes the maps of validation images, once, None where none has a
+    mask.
     """
 
     model: nn.Module
@@ -197,6 +214,7 @@ class Evidence:
     shared: dict[Hashable, Any] = field(default_factory=dict)
     artefacts: Artefacts = field(default=lambda key, compute: compute())
     of_one_label: bool = False
+    validation: Callable[[], Annotated] | None = None
 
     def of_model(self, key: Shared, compute: Callable[[], Tensor]) -> Tensor:
         """What depends on model and images alone is computed by the first explainer's cell, and found by the others."""
@@ -209,7 +227,7 @@ class Evidence:
         return self.shared[key]  # type: ignore[no-any-return]
 
 
-MetricNeeds = Literal["finding", "twins", "explain", "baseline"]
+MetricNeeds = Literal["finding", "human", "validation", "twins", "explain", "baseline"]
 
 
 @runtime_checkable
@@ -230,6 +248,13 @@ class Metric(Protocol):
 
     def cost(self, explainer_cost: int, image_size: int) -> Mapping[str, int]: ...
     def __call__(self, evidence: Evidence) -> Tensor: ...
+
+
+@runtime_checkable
+class MetricNotes(Protocol):
+    """What some metrics also find beside their scores, by name (the threshold of each label)."""
+
+    def notes(self, evidence: Evidence) -> dict[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -300,9 +325,10 @@ class Source(Protocol):
     `index` gives one row an image: `image_id, patient_id, study_id, path, split, view, site` and one column a label
     (1, 0, NaN), and where labels were inferred (from reports) a boolean `inferred`, True in no row but of the train
     split; `image` the decoded radiograph as float32 [H,W] in [0,1]; `regions` the named boolean masks [H,W] of
-    one row (finding, difference, lung, text, hardware, frame, landmark), at the image's own size; `twin` the same
-    radiograph without its finding, or None. `offers` says which of these metrics may count on; `identity` is what the
-    data's digest is made of.
+    one row (finding, difference, lung, text, hardware, frame, landmark; human: what a human benchmark outlined, and
+    human-read: the whole of an image that it read), at the image's own size; `twin` the same radiograph without its
+    finding, or None. `offers` says which of these metrics may count on; `identity` is what the data's digest is made
+    of.
     """
 
     name: ClassVar[str]

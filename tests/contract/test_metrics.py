@@ -20,11 +20,12 @@ SETTINGS = {  # every pair of the case counts
     "twin-direction": {"tau": 0.0},
     "twin-completeness": {"tau": 0.0},
 }
-BUILT_IN = list(registry.METRICS)
+BUILT_IN = [*registry.METRICS, "miou(threshold=tuned)"]
 
 
 def build(name: str) -> Metric:
-    return registry.build("metrics", registry.Call(name, SETTINGS.get(name, {})))
+    call = registry.parse_call(name)
+    return registry.build("metrics", registry.Call(call.name, {**call.parameters, **SETTINGS.get(name, {})}))
 
 
 each_metric = pytest.mark.parametrize("name", BUILT_IN)
@@ -38,7 +39,7 @@ def test_declares_what_it_is(name):
     low, high = metric.range
     assert low < high
     assert metric.reference
-    assert metric.needs <= {"finding", "twins", "explain", "baseline"}
+    assert metric.needs <= {"finding", "human", "validation", "twins", "explain", "baseline"}
     assert dataclasses.replace(metric) == metric
     assert hash(metric) == hash(build(name))
 
@@ -159,10 +160,11 @@ def test_what_it_needs_is_what_it_cannot_do_without(name):
         twins=here.twins if "twins" in needs else None,
         explain=here.explain if "explain" in needs else None,
         contrast=here.contrast if "baseline" in needs else None,
+        validation=here.validation if "validation" in needs else None,
     )
     assert build(name)(bare).isfinite().all()
     missing = {"finding": {"regions": {}}, "twins": {"twins": None}, "explain": {"explain": None, "contrast": None}}
-    missing["baseline"] = {"contrast": None}
+    missing |= {"baseline": {"contrast": None}, "validation": {"validation": None}}
     for need in needs:
         with pytest.raises(NotApplicableError):
             build(name)(dataclasses.replace(here, shared={}, **missing[need]))

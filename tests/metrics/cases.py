@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from xraybench.spec import Contrast, Cost, Evidence, Explain, Twins
+from xraybench.spec import Annotated, Contrast, Cost, Evidence, Explain, Twins
 
 EXPLAINER_COST = 2  # forwards; the backward passes of the case are left out of the count
 
@@ -82,6 +83,19 @@ def contrast_with(model: nn.Module, targets: Tensor) -> Contrast:
     return contrast
 
 
+def validation_with(
+    model: nn.Module, count: int, size: int, channels: int, device: str = "cpu"
+) -> Callable[[], Annotated]:
+    """Explains so many other images, whose finding is a rectangle elsewhere, when first asked."""
+    draw = torch.Generator().manual_seed(99)
+    images = torch.randn(count, channels, size, size, generator=draw).to(device)
+    targets = torch.arange(count, device=device) % 3
+    finding = torch.zeros(count, size, size, dtype=torch.bool, device=device)
+    finding[:, 5:9, 1:8] = True
+    names = ("one", "two", "three")
+    return cache(lambda: Annotated(gradients(model, images, targets), targets, {"finding": finding}, names))
+
+
 def evidence(count: int = 6, size: int = 12, channels: int = 1, seed: int = 0, **changes: Any) -> Evidence:
     """Evidence of random images; the finding is a rectangle, darker in the twin; fields can be replaced by name."""
     draw = torch.Generator().manual_seed(seed)
@@ -105,6 +119,7 @@ def evidence(count: int = 6, size: int = 12, channels: int = 1, seed: int = 0, *
         explain=explain,
         contrast=contrast_with(model, targets),
         batch_size=5,
+        validation=validation_with(model, count, size, channels),
     )
     return dataclasses.replace(made, **changes)
 
@@ -134,8 +149,18 @@ def on_device(whole: Evidence, device: str) -> Evidence:
     twins = Twins(whole.twins.images.to(device), whole.twins.difference.to(device)) if whole.twins else None
     regions = {name: masks.to(device) for name, masks in whole.regions.items()}
     again = {"explain": explain_with(model, targets), "contrast": contrast_with(model, targets)}
+    count, channels, size, _ = whole.images.shape
+    validation = validation_with(model, count, size, channels, device)
     return dataclasses.replace(
-        whole, model=model, targets=targets, regions=regions, twins=twins, shared={}, **again, **tensors
+        whole,
+        model=model,
+        targets=targets,
+        regions=regions,
+        twins=twins,
+        shared={},
+        validation=validation,
+        **again,
+        **tensors,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from xraybench import registry
 from xraybench.cells.items import Items
 from xraybench.cells.place import Place
 from xraybench.cells.stored import stored_images
-from xraybench.data.prepared import Prepared
+from xraybench.data.prepared import Explained, Prepared
 from xraybench.data.rows import among
 from xraybench.data.splits import INFERRED
 from xraybench.errors import DataError, NotApplicableError
@@ -24,6 +25,7 @@ from xraybench.identity import seed_of
 from xraybench.lineage import ModelJob
 from xraybench.recipe.checkpoint import read_tensors
 from xraybench.results import ModelRecord, read_record
+from xraybench.scoring import REASONS
 from xraybench.spec import Context, Twins
 from xraybench.training import Examples, predict
 
@@ -35,9 +37,13 @@ PIXELS = {"cpu": 3 * 320**2, "cuda": 16 * 224**2}  # and of so many pixels: thre
 
 @dataclass(frozen=True)
 class Bench:
-    """A place's data as tensors, shared by all the jobs of a worker."""
+    """A place's data as tensors, shared by all the jobs of a worker.
+
+    split: of which the explained images are. Of validation images there are maps only to tune a metric on.
+    """
 
     place: Place
+    split: Literal["test", "validation"] = "test"
 
     @cached_property
     def device(self) -> torch.device:
@@ -91,24 +97,44 @@ class Bench:
         return Examples(stored_images(self.prepared, rows, self.device), self.labels(rows))
 
     @cached_property
+    def explained(self) -> Explained:
+        """The images that are explained; NotApplicable where no validation images were prepared."""
+        known = self.prepared.explained if self.split == "test" else self.prepared.validation
+        if known is None:
+            raise NotApplicableError(REASONS["validation"])
+        return known
+
+    @cached_property
+    def validation(self) -> Bench | None:
+        """The same for validation images; None where none of these rows has a finding mask."""
+        there = replace(self, split="validation")
+        try:
+            finding = there.regions.get("finding")
+        except NotApplicableError:
+            return None
+        return there if finding is not None and bool(finding.any()) else None
+
+    @cached_property
     def items(self) -> Items:
         """What is explained of this place's rows: images, or pairs of an image and one of its true labels.
 
         NotApplicableError where none of the explained images is of these rows.
         """
-        rows, most = self.prepared.explained.rows, self.place.n_explained
+        rows, most = self.explained.rows, self.place.n_explained
         places = np.flatnonzero(self._among[rows])
         if not len(places):
             raise NotApplicableError(f"none of the explained images has {dict(self.place.rows)}")
         if self.place.task.explained.target != "each-label":
             return Items(places[:most])
         pairs = Items.of_labels(self.labels(rows[places]).cpu().numpy() == 1, self.place.task.labels, most)
+        if not len(pairs.positions):
+            raise NotApplicableError("none of the explained images has a label")
         return replace(pairs, positions=places[pairs.positions])
 
     @cached_property
     def explained_rows(self) -> NDArray[np.int64]:
         """Positions of the images that are explained, one for each item."""
-        return self.prepared.explained.rows[self.items.positions]
+        return self.explained.rows[self.items.positions]
 
     @cached_property
     def image_size(self) -> int:
@@ -151,7 +177,7 @@ class Bench:
     @cached_property
     def regions(self) -> dict[str, Tensor]:
         """Named masks of the explained items, bool [M,S,S]; a label's own map is held against its own finding."""
-        masks = self.items.regions(self.prepared.explained.regions)
+        masks = self.items.regions(self.explained.regions)
         return {name: torch.from_numpy(mask).to(self.device) for name, mask in masks.items()}
 
     @cached_property
@@ -160,7 +186,7 @@ class Bench:
 
         None where each label has its own map: a twin lacks all findings, not that label's alone.
         """
-        twins = self.prepared.explained.twins
+        twins = self.explained.twins
         if twins is None or self.items.labels is not None or "difference" not in self.regions:
             return None
         grey = torch.from_numpy(twins[self.items.positions]).to(self.device)
@@ -169,7 +195,7 @@ class Bench:
     @cached_property
     def flipped(self) -> Tensor | None:
         """float32 [M,1,S,S]: the explained images with their legend flipped, where the source can do that."""
-        flipped = self.prepared.explained.flipped
+        flipped = self.explained.flipped
         return (
             None
             if flipped is None

@@ -20,11 +20,13 @@ from torch import Tensor, nn
 from xraybench import registry
 from xraybench.cells.artefacts import ModelArtefacts
 from xraybench.cells.bench import Bench, bench
+from xraybench.cells.drawing import drawn_where_read
 from xraybench.cells.gallery import write_gallery
 from xraybench.cells.place import Place
 from xraybench.cells.provenance import hardware, versions
+from xraybench.cells.tuning import annotated
 from xraybench.errors import NotApplicableError, reason_of
-from xraybench.explaining import ExplainAgain, checked, explain
+from xraybench.explaining import ExplainAgain, explain
 from xraybench.identity import digest_bytes
 from xraybench.planning import CellJob, MetricJob
 from xraybench.results import (
@@ -38,14 +40,16 @@ from xraybench.results import (
     write_record,
     write_scores,
 )
-from xraybench.scoring import REASONS, score, why_not
+from xraybench.scoring import score, why_not
 from xraybench.spec import (
+    Annotated,
     Contrast,
     Contrasting,
     Cost,
     Evidence,
     Explainer,
     Metric,
+    MetricNotes,
     Notes,
     ReExplaining,
     Reference,
@@ -121,8 +125,8 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         made = _keep(folder, *_explained(again, desk.explained_images))
     else:
         assert not isinstance(built, Explainer)
-        made = _keep(folder, *_drawn(desk, built))
-    evidence = _evidence(desk, model, again, made)
+        made = _keep(folder, *drawn_where_read(desk, built))
+    evidence = _evidence(desk, model, again, made, annotated(desk, model, built))
     scoring = Scoring(desk, job, evidence, again, weights, made.digest)
     done = dict(kept[1].scores) if kept else {}
     for number, metric in enumerate(job.metrics):
@@ -141,7 +145,7 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         n_images=len(made.maps),
         spent=made.spent,
         scores=done,
-        notes=made.notes,
+        notes={**made.notes, **scoring.notes},
         seconds={"explain": made.seconds, "score": sum(info.seconds for info in done.values())},
     )
 
@@ -152,17 +156,6 @@ def _explained(again: ExplainAgain, images: Tensor) -> tuple[Tensor, Cost, Figur
     if not isinstance(again.explainer, Notes):
         return maps, cost, {}
     return maps, cost, {**again.explainer.notes(again.model, images, again.targets, again.context, maps)}
-
-
-def _drawn(desk: Bench, reference: Reference) -> tuple[Tensor, Cost, Figures]:
-    """Maps that no model made."""
-    images = desk.explained_images
-    if reference.needs_masks and "finding" not in desk.regions:
-        raise NotApplicableError(REASONS["finding"])
-    shape = (len(images), *images.shape[-2:])
-    masks = desk.regions.get("finding", torch.zeros(shape, dtype=torch.bool, device=images.device))
-    maps = reference(images, masks, desk.mean_training_mask, desk.seeds)
-    return checked(maps, images), Cost(0, 0, 0, 0), {}
 
 
 def _keep(folder: Path, maps: Tensor, cost: Cost, notes: Figures) -> Maps:
@@ -193,7 +186,13 @@ def _kept(folder: Path, weights: str, desk: Bench) -> tuple[Maps, CellRecord] | 
     return Maps(maps, record.spent, record.notes, record.seconds["explain"], digest), record
 
 
-def _evidence(desk: Bench, model: nn.Module, again: ExplainAgain | None, made: Maps) -> Evidence:
+def _evidence(
+    desk: Bench,
+    model: nn.Module,
+    again: ExplainAgain | None,
+    made: Maps,
+    validation: Callable[[], Annotated] | None,
+) -> Evidence:
     return Evidence(
         model=model,
         images=desk.explained_images,
@@ -209,6 +208,7 @@ def _evidence(desk: Bench, model: nn.Module, again: ExplainAgain | None, made: M
         explain=again,
         contrast=_contrast(again),
         batch_size=desk.context.batch_size,
+        validation=validation,
     )
 
 
@@ -241,6 +241,7 @@ class Scoring:
     weights: str
     maps_digest: str
     subsets: dict[int, Evidence] = field(default_factory=dict)  # by number of images: what metrics of one share
+    notes: Figures = field(default_factory=dict)  # what metrics found beside their scores
 
     @property
     def folder(self) -> Path:
@@ -276,10 +277,13 @@ def _score(scoring: Scoring, job: MetricJob) -> ScoreInfo:
         return ScoreInfo(metric=job.info, status="skipped", reason=reason)
     rows = scoring.desk.rows_of_patients(metric.patients if isinstance(metric, ReExplaining) else None)
     artefacts = scoring.artefacts(rows)
+    evidence = dataclasses.replace(scoring.of(rows), artefacts=artefacts)
     try:
-        scored = score(metric, dataclasses.replace(scoring.of(rows), artefacts=artefacts))
+        scored = score(metric, evidence)
     except NotApplicableError as error:
         return ScoreInfo(metric=job.info, status="skipped", reason=error.message)
+    if isinstance(metric, MetricNotes):
+        scoring.notes.update({f"{job.info.label}: {name}": value for name, value in metric.notes(evidence).items()})
     table = scoring.desk.explained_table.iloc[rows.cpu().numpy()]
     frame = pd.DataFrame(
         {

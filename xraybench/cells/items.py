@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-FINDING = "finding"
+BY_LABEL = ("finding", "human")  # regions of which a label may have its own, `<region>:<label>`
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,12 @@ class Items:
     def regions(self, stored: Mapping[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
         """Masks [M,S,S] of the items from those of the images; `finding` is the label's own where there are such.
 
-        A label without a region of its own has a blank `finding`: nothing is known of where it is.
+        So is `human`. A label without a region of its own has a blank one: nothing is known of where it is.
         """
         masks = {name: mask[self.positions] for name, mask in stored.items()}
-        if self.labels is not None and any(name.startswith(f"{FINDING}:") for name in stored):
-            blank = np.zeros_like(next(iter(masks.values()))[0])
-            own = [masks.get(f"{FINDING}:{name}") for name in self.names]
-            masks[FINDING] = np.stack([blank if mask is None else mask[item] for item, mask in enumerate(own)])
+        for region in BY_LABEL if self.labels is not None else ():
+            if any(name.startswith(f"{region}:") for name in stored):
+                blank = np.zeros_like(next(iter(masks.values()))[0])
+                own = [masks.get(f"{region}:{name}") for name in self.names]
+                masks[region] = np.stack([blank if mask is None else mask[item] for item, mask in enumerate(own)])
         return masks

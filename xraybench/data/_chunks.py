@@ -26,7 +26,7 @@ from xraybench.spec import Flipping, Source
 from xraybench.steps import Step
 
 Row = Mapping[str, Any]
-Wanted = Literal["pixels", "finding", "everything", "flipped"]
+Wanted = Literal["pixels", "finding", "regions", "everything", "flipped"]
 CHUNK_IMAGES, CHUNK_PIXELS = 128, 2**23  # a chunk has no more of either, and at least one image
 
 
@@ -128,14 +128,29 @@ def make_explained(chunk: Chunk) -> Path:
         return chunk.place
     site = chunk.site
     views = [_decoded(site, item) for item in chunk.items]
-    names = sorted({name for view in views for name in view.regions})
-    none = np.zeros((site.size, site.size), bool)
-    kept = {name: packed(np.stack([view.masks.get(name, none) for view in views])) for name in names}
+    kept = _regions(site, views)
     if all(view.twin is not None for view in views):
         kept[TWINS] = np.stack([as_stored(view.twin, site.dtype) for view in views if view.twin is not None])
     if isinstance(site.source, Flipping):
         flipped = [_decoded(site, item, "flipped") for item in chunk.items]
         kept[FLIPPED] = np.stack([as_stored(view.image, site.dtype) for view in flipped])
+    return _keep(chunk, kept)
+
+
+def make_regions(chunk: Chunk) -> Path:
+    """Write the packed regions of images alone, unless that is done."""
+    if chunk.place.exists():
+        return chunk.place
+    return _keep(chunk, _regions(chunk.site, [_decoded(chunk.site, item, "regions") for item in chunk.items]))
+
+
+def _regions(site: Site, views: Sequence[View]) -> dict[str, np.ndarray]:
+    names = sorted({name for view in views for name in view.regions})
+    none = np.zeros((site.size, site.size), bool)
+    return {name: packed(np.stack([view.masks.get(name, none) for view in views])) for name in names}
+
+
+def _keep(chunk: Chunk, kept: Mapping[str, np.ndarray]) -> Path:
     with replacing(chunk.place) as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **kept)
     return chunk.place
@@ -176,12 +191,13 @@ def _loaded(site: Site, number: int, row: Row, wanted: Wanted) -> View | Quarant
     lungs = any(isinstance(step, steps.LungRoi) for step in site.steps)
     keep = {"finding"} if wanted == "finding" else set()
     keep |= {"lung"} if lungs else set()
+    every = wanted in ("regions", "everything")
     name = f"image {row['image_id']} ({row['path'] or 'computed'})"
     try:
-        regions = site.source.regions(row) if keep or wanted == "everything" else {}
+        regions = site.source.regions(row) if keep or every else {}
     except DataError as error:
         raise DataError(f"{name}: {error.message}", error.hint) from error
-    kept = {what: mask for what, mask in regions.items() if what in keep or wanted == "everything"}
+    kept = {what: mask for what, mask in regions.items() if what in keep or every}
     twin = site.source.twin(row) if wanted == "everything" else None
     return View.of(image, kept, twin, name)
 

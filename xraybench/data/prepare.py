@@ -16,11 +16,21 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from xraybench.data._chunks import Chunk, Item, Part, Site, make_explained, make_images, make_room
+from xraybench.data._chunks import Chunk, Item, Part, Site, make_explained, make_images, make_regions, make_room
 from xraybench.data._parallel import stream
 from xraybench.data._totals import Totals
 from xraybench.data.pairs import LEFT, RIGHT, pair_views
-from xraybench.data.prepared import FLIPPED, ROWS, STORED, TWINS, Prepared, Quarantined, Statistics
+from xraybench.data.prepared import (
+    EXPLAINED,
+    FLIPPED,
+    ROWS,
+    STORED,
+    TWINS,
+    VALIDATION,
+    Prepared,
+    Quarantined,
+    Statistics,
+)
 from xraybench.data.splits import check_split, choose_explained, split_digest
 from xraybench.errors import DataError
 from xraybench.identity import digest
@@ -74,6 +84,35 @@ def prepare(source: Source, folder: Path, recipe: Recipe, workers: int, progress
         return Prepared(folder)
 
 
+def prepare_validation(source: Source, folder: Path, recipe: Recipe, workers: int, progress: Progress) -> None:
+    """The regions of as many validation images as are explained, beside a preparation of theirs, unless they are there.
+
+    Apart from `prepare`, so that only runs that tune something pay for them.
+    """
+    if (folder / VALIDATION).exists():
+        return
+    try:
+        _build_validation(source, folder, recipe, workers, progress)
+    except FileNotFoundError:  # as in `prepare`
+        if not (folder / VALIDATION).exists():
+            raise
+
+
+def _build_validation(source: Source, folder: Path, recipe: Recipe, workers: int, progress: Progress) -> None:
+    listed, kept = source.index().reset_index(drop=True), Prepared(folder).index
+    cases = recipe.cases(listed)
+    chosen = choose_explained(kept, recipe.eligible(kept), recipe.count, "validation")
+    site = Site(source, folder, recipe.image_size, tuple(recipe.steps))
+    work = _Work(site, listed, cases, np.zeros(len(cases), bool))
+    places: list[Path] = []
+    with closing(stream(make_regions, work.explained(chosen, "validation"), workers)) as parts:
+        for place in parts:
+            places.append(place)
+            progress(min(EXPLAINED_CHUNK * len(places), len(chosen)), len(chosen))
+    _write_explained(folder / VALIDATION, chosen, places)
+    shutil.rmtree(folder / "parts", ignore_errors=True)
+
+
 def _build(source: Source, folder: Path, recipe: Recipe, workers: int, progress: Progress) -> Prepared:
     listed = source.index().reset_index(drop=True)
     cases = recipe.cases(listed)
@@ -93,7 +132,7 @@ def _build(source: Source, folder: Path, recipe: Recipe, workers: int, progress:
     kept = _kept(cases, totals.quarantine)
     chosen = recipe.choose(kept)
     with closing(stream(make_explained, work.explained(chosen), workers)) as places:
-        _write_explained(folder, chosen, list(places))
+        _write_explained(folder / EXPLAINED, chosen, list(places))
     totals.write_means(folder)
     with replacing(folder / "index.parquet") as path:
         kept.to_parquet(path)
@@ -121,12 +160,12 @@ class _Work:
             numbers = np.arange(start, min(start + self.site.chunk, len(self.cases)))
             yield Chunk(self.site, self.site.folder / "parts" / f"images-{start:09d}.npz", self._items(numbers))
 
-    def explained(self, chosen: pd.DataFrame) -> Iterator[Chunk]:
-        """Chunks of the explained images. They change with what does not decode, and are named by what they hold."""
+    def explained(self, chosen: pd.DataFrame, kind: str = "explained") -> Iterator[Chunk]:
+        """Chunks of the chosen images. They change with what does not decode, and are named by what they hold."""
         numbers = chosen[STORED].to_numpy()
         for start in range(0, len(numbers), EXPLAINED_CHUNK):
             mine = numbers[start : start + EXPLAINED_CHUNK]
-            name = f"explained-{digest(mine.tolist())}.npz"
+            name = f"{kind}-{digest(mine.tolist())}.npz"
             yield Chunk(self.site, self.site.folder / "parts" / name, self._items(mine))
 
     def _items(self, numbers: np.ndarray) -> list[Item]:
@@ -184,11 +223,11 @@ def _unpaired(listed: pd.DataFrame, cases: pd.DataFrame) -> int:
     return len(listed) - 2 * len(cases) if LEFT in cases else 0
 
 
-def _write_explained(folder: Path, chosen: pd.DataFrame, parts: Sequence[Path]) -> None:
+def _write_explained(place: Path, chosen: pd.DataFrame, parts: Sequence[Path]) -> None:
     """One file from the chunks': a missing region is blank; twins and flips stand only where all have one."""
     stored: list[dict[str, np.ndarray]] = []
-    for place in parts:
-        with np.load(place, allow_pickle=False) as part:
+    for each in parts:
+        with np.load(each, allow_pickle=False) as part:
             stored.append({name: part[name] for name in part.files})
     names = sorted({name for part in stored for name in part} - {TWINS, FLIPPED})
     lengths = np.diff([*range(0, len(chosen), EXPLAINED_CHUNK), len(chosen)])
@@ -200,5 +239,5 @@ def _write_explained(folder: Path, chosen: pd.DataFrame, parts: Sequence[Path]) 
     for name in (TWINS, FLIPPED):
         if all(name in part for part in stored):
             arrays[name] = np.concatenate([part[name] for part in stored])
-    with replacing(folder / "explained.npz") as path, path.open("wb") as file:
+    with replacing(place) as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)

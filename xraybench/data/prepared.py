@@ -5,6 +5,7 @@
 <folder>/explained.npz   for the explained test images: positions in the index [M], regions by name, eight pixels a byte
                          [M,S*S/8], twins and the same images with the legend flipped, [M,S,S] in the numbers of
                          images.npy, where the source gives them
+<folder>/validation.npz  the same for validation images, only regions: there where a run has asked for it
 <folder>/mean_mask.npy   float32 [S,S]: the mean finding mask of the training images
 <folder>/mean_image.npy  float32 [S,S]: the mean training image
 <folder>/prepared.json   statistics of the training images, what does not decode, what happened; written last
@@ -27,6 +28,7 @@ from xraybench.results import replacing
 FORMAT = 2  # of the folder
 STORED = "stored"
 TWINS, FLIPPED, ROWS = "_twins", "_flipped", "_rows"
+EXPLAINED, VALIDATION = "explained.npz", "validation.npz"
 BATCH = 256  # images that are turned to float at once
 
 
@@ -141,8 +143,16 @@ class Prepared:
     @cached_property
     def explained(self) -> Explained:
         """The test images that are explained, with what is known of them."""
+        return self._known(EXPLAINED)
+
+    @cached_property
+    def validation(self) -> Explained | None:
+        """Validation images with their regions, chosen as the explained ones are; None where no run asked for them."""
+        return self._known(VALIDATION) if (self.folder / VALIDATION).exists() else None
+
+    def _known(self, name: str) -> Explained:
         side = self.statistics.image_size
-        with np.load(self.folder / "explained.npz", allow_pickle=False) as stored:
+        with np.load(self.folder / name, allow_pickle=False) as stored:
             regions = {name: unpacked(stored[name], side) for name in stored.files if not name.startswith("_")}
             twins, flipped = (as_grey(stored[name]) if name in stored.files else None for name in (TWINS, FLIPPED))
             return Explained(stored[ROWS], regions, twins, flipped)

@@ -79,12 +79,12 @@ def split_digest(index: pd.DataFrame) -> str:
     return digest(sorted(zip(index["image_id"].astype(str), index["split"].astype(str), strict=True)))
 
 
-def choose_explained(index: pd.DataFrame, eligible: pd.Series, count: int) -> pd.DataFrame:
-    """`count` eligible test images in an order fixed by their ids; no patient twice before every patient once.
+def choose_explained(index: pd.DataFrame, eligible: pd.Series, count: int, split: str = "test") -> pd.DataFrame:
+    """`count` eligible images of a split in an order fixed by their ids; no patient twice before every patient once.
 
     The first k of them are the choice for k: a smaller run explains a subset of a larger one's images.
     """
-    chosen = index[(index["split"] == "test") & eligible].copy()
+    chosen = index[(index["split"] == split) & eligible].copy()
     chosen["_draw"] = [seed_of("explained", image_id) for image_id in chosen["image_id"]]
     chosen = chosen.sort_values("_draw")
     chosen["_turn"] = chosen.groupby("patient_id").cumcount()

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from xraybench.errors import NotApplicableError
 from xraybench.metrics._parts import in_parts
-from xraybench.spec import Evidence
+from xraybench.spec import Annotated, Evidence
 
 Score = Callable[[Tensor, Tensor], Tensor]
 
 
-def region_of(evidence: Evidence, name: str) -> Tensor:
+def region_of(evidence: Evidence | Annotated, name: str) -> Tensor:
     """Bool [B,H,W]; NotApplicableError where the source has no such region."""
     if name not in evidence.regions:
         known = ", ".join(sorted(evidence.regions)) or "none"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xraybench.references.ceilings import Oracle
 from xraybench.references.controls import Random
-from xraybench.spec import Role
+from xraybench.spec import Outlined, Role
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +24,7 @@ class BlurredRandom:
 
     sigma: float = 0.0625
     role: ClassVar[Role] = "control"
-    needs_masks: ClassVar[bool] = False
+    region: ClassVar[Outlined | None] = None
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class BlurredOracle:
 
     sigma: float = 0.0625
     role: ClassVar[Role] = "ceiling"
-    needs_masks: ClassVar[bool] = True
+    region: ClassVar[Outlined | None] = "finding"
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:

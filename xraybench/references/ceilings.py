@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from xraybench.spec import Role
+from xraybench.spec import Outlined, Role
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,25 @@ class Oracle:
     """The true mask, 1 inside and 0 outside."""
 
     role: ClassVar[Role] = "ceiling"
-    needs_masks: ClassVar[bool] = True
+    region: ClassVar[Outlined | None] = "finding"
+    version: ClassVar[int] = 1
+
+    def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
+        return masks.to(images)
+
+
+@dataclass(frozen=True)
+class HumanBenchmark:
+    """What radiologists outlined who saw the radiograph alone (CheXlocalize's human benchmark), 1 inside and 0 outside.
+
+    It stands on boards of data that have it. An image that they did not read has no map: it is left out of this row's
+    scores, not counted as a miss. Where they outlined nothing, the map is blank and misses. The pointing game's score
+    is that of a point taken anywhere in the outline, not of the points that they marked as most representative.
+    Saporta et al., Benchmarking saliency methods for chest X-rays, Nature MI 2022.
+    """
+
+    role: ClassVar[Role] = "ceiling"
+    region: ClassVar[Outlined | None] = "human"
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:

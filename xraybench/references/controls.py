@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from xraybench.spec import Role
+from xraybench.spec import Outlined, Role
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ class Random:
     """Uniform noise in [0, 1), drawn from each image's seed."""
 
     role: ClassVar[Role] = "control"
-    needs_masks: ClassVar[bool] = False
+    region: ClassVar[Outlined | None] = None
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ class CentreGaussian:
 
     sigma: float = 0.25
     role: ClassVar[Role] = "control"
-    needs_masks: ClassVar[bool] = False
+    region: ClassVar[Outlined | None] = None
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ class Sobel:
     """Edge strength of the grey image: the length of Sobel's gradient, borders repeated."""
 
     role: ClassVar[Role] = "control"
-    needs_masks: ClassVar[bool] = False
+    region: ClassVar[Outlined | None] = None
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class Image:
     """The radiograph's own intensity, channels averaged."""
 
     role: ClassVar[Role] = "control"
-    needs_masks: ClassVar[bool] = False
+    region: ClassVar[Outlined | None] = None
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class MeanMask:
     """Where findings lie in the training images: the mean of their masks, the same for every image."""
 
     role: ClassVar[Role] = "control"
-    needs_masks: ClassVar[bool] = True
+    region: ClassVar[Outlined | None] = "finding"
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class Blank:
     """Zero everywhere: says nothing, and must not score for it."""
 
     role: ClassVar[Role] = "control"
-    needs_masks: ClassVar[bool] = False
+    region: ClassVar[Outlined | None] = None
     version: ClassVar[int] = 1
 
     def __call__(self, images: Tensor, masks: Tensor, mean_training_mask: Tensor, seeds: Tensor) -> Tensor:

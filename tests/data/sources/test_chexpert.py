@@ -153,11 +153,15 @@ def test_what_the_official_validation_set_is_for(root):
         Chexpert(root, {"valid": "validation", "split_seed": 1}).index()
 
 
+def findings(regions):
+    return {name: mask for name, mask in regions.items() if not name.startswith("human")}
+
+
 def test_segmentations_by_label(segmented):
     source = Chexpert(segmented, {"valid": "validation"})
-    assert source.offers == {"finding"}
+    assert source.offers == {"finding", "human"}
     row = rows(source)[IDS["edema"]]
-    regions = source.regions(row)
+    regions = findings(source.regions(row))
     edema, opacity = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
     edema[10:15, 20:28] = opacity[:4, :4] = True
     assert (regions["finding:Edema"] == edema).all()
@@ -170,7 +174,7 @@ def test_segmentations_by_label(segmented):
 
 def test_an_image_without_a_key_has_no_finding(segmented):
     source = Chexpert(segmented, {"valid": "validation"})
-    regions = source.regions(rows(source)[IDS["no key"]])
+    regions = findings(source.regions(rows(source)[IDS["no key"]]))
     assert len(regions) == 11
     assert not any(mask.any() for mask in regions.values())
 
@@ -216,6 +220,32 @@ def test_the_human_benchmark(segmented):
     for method in (source.human_benchmark, source.human_points):
         assert method(by_id[IDS["no human"]]) is None
         assert method(by_id["patient64541_study1_view1_frontal"]) is None
+
+
+def test_what_humans_drew_is_a_region_of_the_images_that_they_read(segmented):
+    source = Chexpert(segmented, {"valid": "validation"})
+    by_id = rows(source)
+    regions = source.regions(by_id[IDS["edema"]])
+    drawn = source.human_benchmark(by_id[IDS["edema"]])
+    assert {name for name in regions if name.startswith("human")} == {
+        "human-read", *(name.replace("finding", "human") for name in drawn)
+    }  # fmt: skip
+    assert all((regions[name.replace("finding", "human")] == mask).all() for name, mask in drawn.items())
+    assert regions["human-read"].all()
+    read_and_blank = source.regions(by_id[IDS["no key"]])
+    assert read_and_blank["human-read"].all()
+    assert not read_and_blank["human"].any()
+    for other in (IDS["no human"], "patient64541_study1_view1_frontal", "patient00001_study1_view1_frontal"):
+        assert not [name for name in source.regions(by_id[other]) if name.startswith("human")]
+
+
+def test_the_human_benchmark_is_offered_beside_its_own_test_set_alone(segmented):
+    offered, other = Chexpert(segmented, {"valid": "validation"}), Chexpert(segmented, {})
+    assert other.offers == {"finding"}
+    assert "human" not in other.identity()
+    assert offered.identity()["human"] == 1
+    (segmented / "CheXlocalize/hb_segmentations_test.json").unlink()
+    assert Chexpert(segmented, {"valid": "validation"}).offers == {"finding"}
 
 
 def test_without_chexlocalize_no_finding_is_offered(root):

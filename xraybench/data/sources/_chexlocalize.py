@@ -44,6 +44,10 @@ class Chexlocalize:
         """The files that are read, of those that are there."""
         return [path for name in (*TRUTH.values(), HUMAN, POINTS) if (path := self.folder / name).is_file()]
 
+    def has_human(self) -> bool:
+        """Whether the human benchmark's segmentations are there."""
+        return (self.folder / HUMAN).is_file()
+
     def truth(self, subset: str, image_id: str, shape: Shape) -> dict[str, Mask]:
         """Label -> mask, for all ten labels; an image without a key has none of them. {} where there is no such file.
 

@@ -35,6 +35,7 @@ FILE = (
 )
 NINE_TO_ONE = {"train": 0.9, "validation": 0.1}
 CURE = "take the official file, unchanged"
+HUMAN_VERSION = 1  # of the regions that the human benchmark gives
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,18 @@ class Chexpert(FolderSource):
         },
     )  # fmt: skip
 
+    def __init__(self, root: Path | None, settings: Mapping[str, Any]) -> None:
+        """As every folder; the human benchmark is offered where it lies beside the test set that it is of."""
+        super().__init__(root, settings)
+        beside = self._chexlocalize()
+        if self.settings.valid == "validation" and beside is not None and beside.has_human():
+            self.offers = self.offers | {"human"}  # type: ignore[misc]
+
+    def identity(self) -> Mapping[str, Any]:
+        """As of every folder; with the human benchmark, the version of what is made of it."""
+        human = {"human": HUMAN_VERSION} if "human" in self.offers else {}
+        return {**super().identity(), **human}
+
     def tables(self) -> list[Path]:
         """The tables that are used, and the JSON files of CheXlocalize."""
         beside = self._chexlocalize()
@@ -121,7 +134,8 @@ class Chexpert(FolderSource):
         """CheXlocalize's masks by label (`finding:<label>`) and all together (`finding`), at the image's own size.
 
         A label that is positive but was not segmented is left out, and so is `finding`: nothing is known of where it
-        is, which is not the same as nothing being there.
+        is, which is not the same as nothing being there. What the human benchmark's radiologists drew is named alike
+        (`human`, `human:<label>`); of an image that they read there is also `human-read`, all of it.
         """
         beside = self._chexlocalize()
         if beside is None or row["official"] == "train":
@@ -129,7 +143,14 @@ class Chexpert(FolderSource):
         masks = beside.truth(str(row["official"]), str(row["image_id"]), read_shape(self.path(row)))
         known = {f"finding:{label}": mask for label, mask in masks.items() if mask.any() or row[label] != 1}
         whole = {"finding": np.logical_or.reduce(list(masks.values()))} if masks and len(known) == len(masks) else {}
-        return {**whole, **known}
+        return {**whole, **known, **self._human(row)}
+
+    def _human(self, row: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
+        masks = self.human_benchmark(row) if "human" in self.offers else None
+        if masks is None:
+            return {}
+        named = {f"human{name.removeprefix('finding')}": mask for name, mask in masks.items()}
+        return {**named, "human-read": np.ones_like(masks["finding"])}
 
     def human_benchmark(self, row: Mapping[str, Any]) -> Mapping[str, np.ndarray] | None:
         """The masks of the human benchmark's radiologists, named like `regions`; None where they drew none."""
