@@ -325,10 +325,10 @@ class Source(Protocol):
     `index` gives one row an image: `image_id, patient_id, study_id, path, split, view, site` and one column a label
     (1, 0, NaN), and where labels were inferred (from reports) a boolean `inferred`, True in no row but of the train
     split; `image` the decoded radiograph as float32 [H,W] in [0,1]; `regions` the named boolean masks [H,W] of
-    one row (finding, difference, lung, text, hardware, frame, landmark; human: what a human benchmark outlined, and
-    human-read: the whole of an image that it read), at the image's own size; `twin` the same radiograph without its
-    finding, or None. `offers` says which of these metrics may count on; `identity` is what the data's digest is made
-    of.
+    one row (finding, difference, lung, text, hardware, frame, landmark; human: what a human benchmark outlined;
+    human-point: squares about where it pointed; human-read: the whole of an image that it read), at the image's own
+    size; `twin` the same radiograph without its finding, or None. `offers` says which of these metrics may count on;
+    `identity` is what the data's digest is made of.
     """
 
     name: ClassVar[str]

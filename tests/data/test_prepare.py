@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from xraybench.data import _chunks
-from xraybench.data.prepare import Recipe, prepare
+from xraybench.data.prepare import Recipe, prepare, prepare_validation
 from xraybench.data.prepared import Prepared
 from xraybench.data.sources import phantom_wrist
 from xraybench.data.splits import split_digest
@@ -328,3 +328,22 @@ def test_the_run_says_what_was_left_out(monkeypatch, tmp_path):
     (line,) = Voice.lines
     assert "i000003.png" in line
     assert "prepared.json" in line
+
+
+def test_validation_images_have_their_regions_beside_a_preparation_where_a_run_asks(tmp_path):
+    prepared, source = prepare(Flat(), tmp_path, SICK, 1, nothing), Flat()
+    before = digests(tmp_path)
+    assert prepared.validation is None
+    prepare_validation(source, tmp_path, dataclasses.replace(SICK, count=10), 1, nothing)
+    known = Prepared(tmp_path).validation
+    rows = prepared.index.iloc[known.rows]
+    assert set(rows["split"]) == {"validation"}
+    assert rows["sick"].eq(1).all()
+    assert len(rows) == 10
+    drawn = np.stack([source.regions(row)["finding"] for row in rows.to_dict("records")])
+    np.testing.assert_array_equal(known.regions["finding"], drawn)
+    assert known.twins is None
+    written = digests(tmp_path)
+    assert {name: digest for name, digest in written.items() if name != "validation.npz"} == before
+    prepare_validation(source, tmp_path, SICK, 1, nothing)  # it is there
+    assert digests(tmp_path) == written

@@ -59,6 +59,16 @@ def test_items_are_the_pairs_of_image_and_true_label():
     assert own["lung"].any((1, 2)).tolist() == [False, False, True]
 
 
+def test_what_humans_drew_of_a_label_is_its_own_too():
+    items = Items.of_labels(np.array([[0, 1, 1], [1, 0, 0]], dtype=bool), ["a", "b", "c"], 3)
+    masks = {name: np.zeros((2, 2, 2), dtype=bool) for name in ("finding", "human", "human:a", "human:c", "human-read")}
+    masks["human"][:] = masks["human:c"][0, 1] = masks["human:a"][1, 0] = masks["human-read"][0] = True
+    own = items.regions(masks)
+    assert set(own) == {"finding", "human", "human-read"}
+    np.testing.assert_array_equal(own["human"], [np.zeros((2, 2)), masks["human:c"][0], masks["human:a"][1]])
+    assert own["human-read"].all((1, 2)).tolist() == [True, True, False]
+
+
 def test_the_papers_preset_explains_each_true_label_and_the_quick_one_the_first():
     task = load_task("chexpert")
     targets = {

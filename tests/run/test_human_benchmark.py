@@ -9,17 +9,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from tests.metrics.test_miou_and_axioms import share_by_hand
 from tests.run.test_every_task import Silent, shrunk
 from xraybench.cells.bench import Bench
 from xraybench.cells.drawing import NOTE
 from xraybench.cells.place import Place
-from xraybench.data.phantom.chexpert_layout import BASE, write_chexpert
+from xraybench.data.masks import from_rle
+from xraybench.data.phantom.chexpert_layout import BASE, TASKS, write_chexpert
 from xraybench.data.prepare import Recipe, prepare, prepare_validation
 from xraybench.data.sources._chexlocalize import NO_HUMAN
 from xraybench.data.sources.chexpert import LABELS, Chexpert
 from xraybench.explainers.gradient import Gradient
+from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import CellData, RunData, load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Plan, Request, make_plan
@@ -29,7 +32,7 @@ from xraybench.workshop import Engine
 
 METRICS = ("pointing-game", "miou", "miou(threshold=tuned)", "relevance-mass", "sparseness")
 ITEMS = 40
-UNSEEN = "Pleural Effusion"
+UNSEEN, MISSED = "Pleural Effusion", "Lung Opacity"
 
 
 def quiet(done, total):
@@ -88,36 +91,80 @@ def run(root: Path, out: Path, **settings) -> Finished:
     return Finished(plan, load_run(outcome.folder), Bench(place))
 
 
+def inside(coded) -> list[list[float]]:
+    """The point (x, y) of a mask that is farthest from its border; none of a blank one."""
+    mask = from_rle(coded)
+    depth = distance_transform_edt(mask)
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    return [[float(column), float(row)]] if mask.any() else []
+
+
 @pytest.fixture(scope="module")
 def finished(root, tmp_path_factory) -> Finished:
-    """Humans who outline what is there, but for effusions, of which they see none; one patient they did not read."""
+    """Humans who outline what is there, but for effusions, of which they see none; one patient they did not read.
+
+    They point into what they outline, but for opacities, where they point into the corner.
+    """
     truth = json.loads((root / "CheXlocalize/gt_segmentations_test.json").read_text())
     human = {
         name: {label: mask for label, mask in masks.items() if label != UNSEEN}
         for name, masks in truth.items()
         if not name.startswith(NO_HUMAN)
     }
-    path = root / "CheXlocalize/hb_segmentations_test.json"
-    path.write_text(json.dumps(human))
+    points = {
+        name: {label: inside(mask) if label != TASKS[MISSED] else [[1, 1]] for label, mask in masks.items()}
+        for name, masks in human.items()
+    }
+    for what, content in {"segmentations": human, "salient_pt": points}.items():
+        (root / f"CheXlocalize/hb_{what}_test.json").write_text(json.dumps(content))
     finished = run(root, tmp_path_factory.mktemp("read"))
-    path.unlink()
+    for what in ("segmentations", "salient_pt"):
+        (root / f"CheXlocalize/hb_{what}_test.json").unlink()
     return finished
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_humans_score_as_they_drew_and_what_they_did_not_read_is_no_miss(finished, metric):
-    human, oracle = (finished.cell(name).scores[metric] for name in ("human-benchmark", "oracle"))
+def covered(drawn, points, finding):
+    return ((drawn | points) & finding).sum() / (drawn | points | finding).sum()
+
+
+def hit(drawn, points, finding):
+    return (points & finding).sum() / points.sum() if points.any() else 0.0
+
+
+def mass(drawn, points, finding):
+    values = np.where(points, 1 + 2**-10, drawn)
+    return (values * finding).sum() / values.sum() if points.any() else 0.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "by_hand"),
+    [("pointing-game", hit), ("miou", covered), ("miou(threshold=tuned)", covered), ("relevance-mass", mass)],
+)
+def test_humans_score_as_they_drew_and_pointed_and_what_they_did_not_read_is_no_miss(finished, metric, by_hand):
+    human, regions = finished.cell("human-benchmark").scores[metric], finished.desk.regions
+    labels = np.array([name.partition(": ")[2] for name in human.image_ids])
     unread = np.char.startswith(human.image_ids, NO_HUMAN)
-    unseen = np.char.endswith(human.image_ids, f": {UNSEEN}")
-    assert (unread & ~np.isnan(oracle.values)).any()
-    assert (unseen & ~unread).any()
-    expected = oracle.values.copy()
-    expected[unseen & ~np.isnan(expected)] = 0.0 if metric != "sparseness" else np.nan
-    expected[unread] = np.nan
-    found = human.values.copy()
-    if metric == "sparseness":
-        found[unseen] = np.nan  # of a blank map
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    drawn, points, finding = (regions[name].numpy() for name in ("human", "human-point", "finding"))
+    points = np.where((points & drawn).any((1, 2), keepdims=True), points & drawn, points)
+    masks = zip(drawn, points, finding, strict=True)
+    expected = np.array([by_hand(*each) if each[2].any() else np.nan for each in masks])
+    np.testing.assert_allclose(human.values, np.where(unread, np.nan, expected), atol=1e-12)
+    known = ~np.isnan(expected)
+    assert (unread & known).any()
+    assert (human.values[(labels == UNSEEN) & ~unread] == 0).all()
+    assert ((labels == UNSEEN) & known & ~unread).any()
+    pointed = known & ~unread & (labels != UNSEEN)
+    if metric == "pointing-game":
+        assert (human.values[pointed & (labels == MISSED)] == 0).all()
+        assert (pointed & (labels == MISSED)).any()
+    assert human.values[pointed & (labels != MISSED)] == pytest.approx(1)
+
+
+def test_other_metrics_leave_out_what_was_not_read(finished):
+    scores = finished.cell("human-benchmark").scores["sparseness"]
+    unread = np.char.startswith(scores.image_ids, NO_HUMAN)
+    assert np.isnan(scores.values[unread]).all()
+    assert not np.isnan(scores.values[~unread]).all()
 
 
 def test_the_row_is_a_ceiling_and_says_what_it_leaves_out(finished):
@@ -130,6 +177,8 @@ def test_the_row_is_a_ceiling_and_says_what_it_leaves_out(finished):
     more = rows["human-benchmark"].scores["miou"].n_undefined - rows["oracle"].scores["miou"].n_undefined
     assert more == (unread & ~np.isnan(finished.cell("oracle").scores["miou"].values)).sum()
     assert rows["human-benchmark"].notes[NOTE] == unread.sum()
+    page = render([finished.data], with_images=True)["explainers/human-benchmark.html"]
+    assert NOTE in page
 
 
 def test_thresholds_are_those_that_suit_validation_images_best(finished):

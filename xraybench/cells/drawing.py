@@ -13,6 +13,7 @@ from xraybench.spec import Cost, Reference
 
 READ = "human-read"  # the region that images have which the human benchmark's radiologists read
 NOTE = "maps left out, as no radiologist of the human benchmark read the image"
+POINT, STANDS_OUT = "human-point", 1 + 2**-10  # where they pointed, and what the map is there
 FREE = Cost(0, 0, 0, 0)
 
 
@@ -24,12 +25,22 @@ def drawn(desk: Bench, reference: Reference) -> Tensor:
 
 def drawn_where_read(desk: Bench, reference: Reference) -> tuple[Tensor, Cost, dict[str, float | None]]:
     """The same, at no cost. A map of an image that nobody read is NaN, which leaves its scores undefined; noted is
-    how many those are."""
+    how many those are. The points that radiologists marked stand out of what they outlined by so little that they are
+    the map's maximum, on which the pointing game turns, and that no threshold tells them apart.
+    """
     maps = drawn(desk, reference)
     if reference.region != "human" or READ not in desk.regions:
         return maps, FREE, {}
+    if POINT in desk.regions:
+        maps = maps.masked_fill(_pointed(desk.regions[POINT], maps > 0), STANDS_OUT)
     unread = ~desk.regions[READ].flatten(1).any(1)
     return maps.masked_fill(unread[:, None, None], float("nan")), FREE, {NOTE: float(unread.sum())}
+
+
+def _pointed(points: Tensor, outlined: Tensor) -> Tensor:
+    """Bool [M,S,S]: squares about points as far as they lie in the outline; whole where none of an image's does."""
+    inside = points & outlined
+    return torch.where(inside.flatten(1).any(1)[:, None, None], inside, points)
 
 
 def _masks(desk: Bench, reference: Reference) -> Tensor:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-BY_LABEL = ("finding", "human")  # regions of which a label may have its own, `<region>:<label>`
+HUMAN = ("human", "human-point")
+BY_LABEL = ("finding", *HUMAN)  # regions of which a label may have its own, `<region>:<label>`
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,18 @@ class Items:
     def regions(self, stored: Mapping[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
         """Masks [M,S,S] of the items from those of the images; `finding` is the label's own where there are such.
 
-        So is `human`. A label without a region of its own has a blank one: nothing is known of where it is.
+        So is what a human benchmark drew, whose masks of single labels are good for nothing else. A label without a
+        region of its own has a blank one: nothing is known of where it is.
         """
-        masks = {name: mask[self.positions] for name, mask in stored.items()}
+        kept = (name for name in stored if not name.startswith(tuple(f"{region}:" for region in HUMAN)))
+        masks = {name: stored[name][self.positions] for name in kept}
         for region in BY_LABEL if self.labels is not None else ():
             if any(name.startswith(f"{region}:") for name in stored):
-                blank = np.zeros_like(next(iter(masks.values()))[0])
-                own = [masks.get(f"{region}:{name}") for name in self.names]
-                masks[region] = np.stack([blank if mask is None else mask[item] for item, mask in enumerate(own)])
+                masks[region] = self._own(region, stored)
         return masks
+
+    def _own(self, region: str, stored: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        blank = np.zeros_like(next(iter(stored.values()))[0])
+        own = [stored.get(f"{region}:{name}") for name in self.names]
+        pairs = zip(own, self.positions, strict=True)
+        return np.stack([blank if masks is None else masks[position] for masks, position in pairs])

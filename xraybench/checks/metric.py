@@ -12,7 +12,7 @@ from xraybench.checks.explainer import Finding, changed, small_models, state_of
 from xraybench.errors import NotApplicableError
 from xraybench.explaining import ExplainAgain
 from xraybench.registry import Call, build
-from xraybench.spec import Context, Cost, Evidence, Metric, Twins
+from xraybench.spec import Annotated, Context, Cost, Evidence, Metric, Twins
 
 IMAGES, SIDE = 6, 32
 TOLERANCE = 1e-5
@@ -58,6 +58,7 @@ def trial(model: nn.Module) -> Trial:
     evidence = Evidence(
         model, images, images[:, 0], targets, again(images), {"finding": finding}, images.mean(0), seeds,
         Cost(1, 1, 1.0, 1), twins, again, again.against, 16,
+        validation=lambda: Annotated(again(images), targets, {"finding": finding}, ("one", "two")),
     )  # fmt: skip
     return Trial(evidence, again)
 

@@ -28,8 +28,9 @@ class HumanBenchmark:
     """What radiologists outlined who saw the radiograph alone (CheXlocalize's human benchmark), 1 inside and 0 outside.
 
     It stands on boards of data that have it. An image that they did not read has no map: it is left out of this row's
-    scores, not counted as a miss. Where they outlined nothing, the map is blank and misses. The pointing game's score
-    is that of a point taken anywhere in the outline, not of the points that they marked as most representative.
+    scores, not counted as a miss. Where they outlined nothing, the map is blank and misses. A run raises the map by a
+    thousandth about the points that they marked as most representative (squares of a 32nd of the image's side, as far
+    as they lie in the outline), so that the pointing game's hit rate is of these; without such, of any point outlined.
     Saporta et al., Benchmarking saliency methods for chest X-rays, Nature MI 2022.
     """
 

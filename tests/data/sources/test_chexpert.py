@@ -228,11 +228,21 @@ def test_what_humans_drew_is_a_region_of_the_images_that_they_read(segmented):
     regions = source.regions(by_id[IDS["edema"]])
     drawn = source.human_benchmark(by_id[IDS["edema"]])
     assert {name for name in regions if name.startswith("human")} == {
-        "human-read", *(name.replace("finding", "human") for name in drawn)
+        "human-read", "human-point", "human-point:Edema", "human-point:Lung Opacity",
+        *(name.replace("finding", "human") for name in drawn),
     }  # fmt: skip
     assert all((regions[name.replace("finding", "human")] == mask).all() for name, mask in drawn.items())
     assert regions["human-read"].all()
+    assert np.argwhere(regions["human-point:Edema"]).tolist() == [
+        [11, 21],
+        [11, 22],
+        [12, 21],
+        [12, 22],
+    ]  # about (22, 12)
+    assert regions["human-point:Lung Opacity"].sum() == 8  # two points
+    assert (regions["human-point"] == regions["human-point:Edema"] | regions["human-point:Lung Opacity"]).all()
     read_and_blank = source.regions(by_id[IDS["no key"]])
+    assert "human-point" not in read_and_blank
     assert read_and_blank["human-read"].all()
     assert not read_and_blank["human"].any()
     for other in (IDS["no human"], "patient64541_study1_view1_frontal", "patient00001_study1_view1_frontal"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from xraybench.data.masks import Shape
 from xraybench.data.radiograph import read_shape
 from xraybench.data.sources._chexlocalize import Chexlocalize, Point
 from xraybench.data.sources._files import check_rows, need, read_table
@@ -135,7 +136,8 @@ class Chexpert(FolderSource):
 
         A label that is positive but was not segmented is left out, and so is `finding`: nothing is known of where it
         is, which is not the same as nothing being there. What the human benchmark's radiologists drew is named alike
-        (`human`, `human:<label>`); of an image that they read there is also `human-read`, all of it.
+        (`human`, `human:<label>`), and so are squares about their most representative points (`human-point`); of an
+        image that they read there is also `human-read`, all of it.
         """
         beside = self._chexlocalize()
         if beside is None or row["official"] == "train":
@@ -149,8 +151,12 @@ class Chexpert(FolderSource):
         masks = self.human_benchmark(row) if "human" in self.offers else None
         if masks is None:
             return {}
-        named = {f"human{name.removeprefix('finding')}": mask for name, mask in masks.items()}
-        return {**named, "human-read": np.ones_like(masks["finding"])}
+        shape = masks["finding"].shape
+        points = {name: squares(marked, shape) for name, marked in (self.human_points(row) or {}).items() if marked}
+        whole = {"finding": np.logical_or.reduce(list(points.values()))} if points else {}
+        drawn = {"human": masks, "human-point": whole | points}
+        named = {name.replace("finding", kind): mask for kind, by in drawn.items() for name, mask in by.items()}
+        return {**named, "human-read": np.ones(shape, bool)}
 
     def human_benchmark(self, row: Mapping[str, Any]) -> Mapping[str, np.ndarray] | None:
         """The masks of the human benchmark's radiologists, named like `regions`; None where they drew none."""
@@ -237,6 +243,17 @@ class Chexpert(FolderSource):
         base = self._base()
         beside = (folder / "CheXlocalize" for folder in (base, self.root, base.parent, self.root.parent))
         return next((Chexlocalize(folder) for folder in beside if folder.is_dir()), None)
+
+
+def squares(points: Sequence[Point], shape: Shape) -> np.ndarray:
+    """Bool [H,W]: a square about each point (x, y) with a 32nd of the shorter side: 2 pixels of an image of 64, which
+    is what a point needs to outlast the image's resizing.
+    """
+    mask, half = np.zeros(shape, bool), max(1, round(min(shape) / 64))
+    for x, y in points:
+        row, column = round(y), round(x)
+        mask[max(0, row - half) : row + half, max(0, column - half) : column + half] = True
+    return mask
 
 
 def _names(paths: pd.Series) -> pd.DataFrame:
