@@ -18,7 +18,8 @@ TUNED, SHARES = "tuned", tuple(step / 20 for step in range(20))  # of a map's ma
 
 @dataclass(frozen=True)
 class Miou:
-    """Intersection over union of the region and the pixels above a threshold of the map's positive part.
+    """Intersection over union of the region and the pixels above a threshold of the map's positive part, Otsu's or
+    another.
 
     Otsu's threshold is taken from a histogram of 256 bins between 0 and the map's maximum; a pixel is in where its
     value lies in a bin above the threshold's. Maps [B,H,W], regions [B,H,W]; range 0 to 1, higher is better; 0 where
