@@ -152,7 +152,7 @@ class Chexpert(FolderSource):
         if masks is None:
             return {}
         shape = masks["finding"].shape
-        points = {name: squares(marked, shape) for name, marked in (self.human_points(row) or {}).items() if marked}
+        points = {name: _squares(marked, shape) for name, marked in (self.human_points(row) or {}).items() if marked}
         whole = {"finding": np.logical_or.reduce(list(points.values()))} if points else {}
         drawn = {"human": masks, "human-point": whole | points}
         named = {name.replace("finding", kind): mask for kind, by in drawn.items() for name, mask in by.items()}
@@ -245,7 +245,7 @@ class Chexpert(FolderSource):
         return next((Chexlocalize(folder) for folder in beside if folder.is_dir()), None)
 
 
-def squares(points: Sequence[Point], shape: Shape) -> np.ndarray:
+def _squares(points: Sequence[Point], shape: Shape) -> np.ndarray:
     """Bool [H,W]: a square about each point (x, y) with a 32nd of the shorter side: 2 pixels of an image of 64, which
     is what a point needs to outlast the image's resizing.
     """
