@@ -25,7 +25,7 @@ AT_ONCE = 4 * 224**2  # pixels that are solved together on a CPU: they stay in i
 
 @dataclass(frozen=True)
 class Grid:
-    """The system on one grid: what is replaced there, 0 or 1 [N,1,H,W], and the sum of neighbours' weights [1,1,H,W]."""
+    """The system on one grid: what is replaced there, 0 or 1 [N,1,H,W], and the sum of weights beside it [1,1,H,W]."""
 
     replaced: Tensor
     degree: Tensor
