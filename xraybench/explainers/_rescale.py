@@ -87,10 +87,11 @@ def _near(difference: Tensor, *values: Tensor) -> Tensor:
 def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
     """(f(x) - f(x0)) / (x - x0), and f'(x) where x is x0."""
     difference = inputs - seen.input
+    quotient = (output - seen.output).div_(difference)
     if isinstance(module, nn.ReLU):  # loses nothing to rounding: its values are those of its input, or 0
-        return torch.where(difference == 0, output > 0, (output - seen.output).div_(difference))
+        equal = bool(quotient.sum().isnan())  # some 0 / 0, all others between 0 and 1
+        return torch.where(difference == 0, output > 0, quotient) if equal else quotient
     near = _near(difference, seen.input, seen.output)
-    quotient = (output - seen.output) / difference
     return torch.where(near, _derivative(module, inputs), quotient) if bool(near.any()) else quotient
 
 
