@@ -26,7 +26,8 @@ def test_numbers_have_no_gaps_and_are_at_most_as_many_as_asked():
     image = torch.rand(1, 20, 30, generator=torch.Generator().manual_seed(6))
     for segments in (2, 7, 40):
         found = superpixels(image, segments)
-        assert found.dtype == torch.int64 and found.shape == (20, 30)
+        assert found.dtype == torch.int64
+        assert found.shape == (20, 30)
         assert found.unique().tolist() == list(range(int(found.max()) + 1))
         assert found.max() < segments
-    assert superpixels(torch.ones(1, 8, 8), 4).unique().numel() >= 1
+    assert superpixels(torch.ones(1, 8, 8), 4).amax() < 4
