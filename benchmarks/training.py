@@ -6,7 +6,8 @@ Three ways to train the same network by the same recipe on the same prepared ima
 - plain: the loop of torchvision's references in float32 and its default memory format: a Dataset of single images, a
   DataLoader with a worker for each of at most eight cores, the loss read after every step.
 `of_constant` is constant / ours (1: reading images costs nothing), `over_plain` is plain / ours: medians over pairs,
-with the interval of the median. Images per second are ours. Run it alone on the machine.
+with the interval of the median. Images per second are ours. Run it alone on the machine. What bf16 on a CPU and
+compiling bring is measured by `python -m benchmarks.choices`.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from torch import nn
 
 from tests.test_training import EVERYTHING, examples, recipe, same
 from xraybench.recipe.checkpoint import Checkpoints
-from xraybench.training import train, train_stage
+from xraybench.training import Examples, train, train_stage
 
 
 class KilledError(Exception):
@@ -39,9 +39,10 @@ def network():
     return model.to(memory_format=torch.channels_last)
 
 
-def run(stage, checkpoints=None, how=train_stage):
-    model, generator = network(), torch.Generator().manual_seed(3)
-    done = how(model, stage, examples(70), examples(30, 1), generator, lambda *_: None, checkpoints)
+def run(stage, checkpoints=None, how=train_stage, device="cpu"):
+    model, generator = network().to(device), torch.Generator().manual_seed(3)
+    data = [Examples(one.images.to(device), one.labels.to(device)) for one in (examples(70), examples(30, 1))]
+    done = how(model, stage, *data, generator, lambda *_: None, checkpoints)
     return model, done
 
 

@@ -184,6 +184,19 @@ def test_a_search_keeps_the_recipe_with_the_least_validation_loss():
         )
 
 
+@pytest.mark.parametrize(("bf16", "dtype"), [(True, torch.float32), ("everywhere", torch.bfloat16)])
+def test_bf16_holds_on_a_cpu_only_where_it_says_everywhere(bf16, dtype):
+    model, seen = network(), set()
+    model[1].register_forward_hook(lambda module, inputs, output: seen.add(output.dtype) if module.training else None)
+    fields = {"epochs": 12, "schedule": "one-cycle"}
+    _, history = trained(recipe(bf16=bf16, **fields), model=model)
+    assert seen == {dtype}
+    assert history[-1]["train_accuracy"] > 0.9
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert same(model, trained(recipe(**fields))[0]) == (dtype == torch.float32)
+    assert same(model, trained(recipe(bf16=bf16, **fields))[0])
+
+
 @pytest.mark.gpu
 def test_bf16_trains_on_a_gpu():
     model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 1))

@@ -19,6 +19,7 @@ from xraybench.identity import seed_of
 from xraybench.recipe.ahead import ahead
 from xraybench.recipe.augment import augment
 from xraybench.recipe.checkpoint import Checkpoints
+from xraybench.recipe.compiled import compiled
 from xraybench.recipe.course import Course
 from xraybench.recipe.loss import Loss, loss_of
 from xraybench.recipe.optimise import head
@@ -49,7 +50,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a stage is trained by that does not change on the way."""
+    """What a stage is trained by that does not change on the way; `network` is the model as steps call it."""
 
     train: Examples
     validation: Examples
@@ -58,6 +59,7 @@ class Terms:
     progress: Progress
     checkpoints: Checkpoints | None
     team: Team
+    network: nn.Module
 
     def keep(self, course: Course) -> None:
         """Write a checkpoint where one is due."""
@@ -125,9 +127,10 @@ def train_stage(
     All randomness is `generator`'s (a CPU generator), dropout's by its initial seed. With a micro-batch, gradients are
     those of the whole batch, but BatchNorm normalises by each part; several processes (`Team`) train alike.
     """
-    terms = Terms(train, validation, loss_of(stage, train.labels), generator, progress, checkpoints, Team.here())
+    team, loss = Team.here(), loss_of(stage, train.labels)
     course = Course.begin(model, stage, len(train.images), generator)
-    with _prepared(model, stage, generator):
+    with _prepared(model, stage, generator), compiled(model, stage, team) as network:
+        terms = Terms(train, validation, loss, generator, progress, checkpoints, team, network)
         if checkpoints is not None and (state := checkpoints.read()) is not None:
             course.resume(state)
         while not course.done:
@@ -152,7 +155,7 @@ def predict(model: nn.Module, images: Images) -> Tensor:
 def _train_epoch(course: Course, terms: Terms) -> None:
     """The steps of one epoch that are not done; what they are at is told twice a second."""
     _train_mode(course.model, frozen=course.epoch <= course.stage.frozen_epochs)
-    forward = terms.team.joined(course.model)
+    forward = terms.team.joined(terms.network)
     if terms.team.size > 1:
         torch.manual_seed(seed_of(terms.generator.initial_seed(), course.epoch, terms.team.rank))  # dropout's
     terms.generator.set_state(course.order)
@@ -187,7 +190,8 @@ def _backward(course: Course, terms: Terms, forward: nn.Module, batch: Batch) ->
     parts = list(zip(*(part.split(stage.micro_batch or stage.batch_size) for part in (images, labels)), strict=True))
     for number, (part, known) in enumerate(parts, start=1):
         with nullcontext() if number == len(parts) else team.apart(forward):
-            with torch.autocast("cuda", torch.bfloat16, enabled=stage.bf16 and part.is_cuda):
+            half = stage.bf16 == "everywhere" or (stage.bf16 and part.is_cuda)
+            with torch.autocast(part.device.type, torch.bfloat16, enabled=half):
                 logits = forward(part)
             value = terms.loss(logits.float(), known)
             if counts:

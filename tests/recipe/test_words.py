@@ -34,6 +34,7 @@ OTHERWISE = {  # for each field a value that changes a recipe, with the fields t
     "label_smoothing": {"label_smoothing": 0.1},
     "dropout": {"dropout": 0.0},
     "bf16": {"bf16": True},
+    "compile": {"compile": True},
     "flip": {"flip": True},
     "rotation": {"rotation": 30},
     "shift": {"shift": 0.05},

@@ -101,7 +101,8 @@ def _loss(stage: Stage) -> list[str]:
         parts.append(f"classes weighted {_listed([f'{weight:g}' for weight in stage.class_weights])}")
     parts += [f"labels smoothed by {stage.label_smoothing:g}"] if stage.label_smoothing else []
     parts += [f"dropout {stage.dropout:g}"] if stage.dropout is not None else []
-    return parts + (["bfloat16 on a GPU"] if stage.bf16 else [])
+    parts += ["bfloat16" if stage.bf16 == "everywhere" else "bfloat16 on a GPU"] if stage.bf16 else []
+    return parts + (["compiled"] if stage.compile else [])
 
 
 def _augmentation(stage: Stage) -> list[str]:
