@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -38,6 +39,17 @@ def test_it_trains_and_prints_the_models(alone, finished):
     same = [read_record(trained_model(folder) / "model.json", ModelRecord) for folder in (out, finished)]
     assert same[0].weights_digest == same[1].weights_digest, "as a run trains it"
     assert not (trained_model(out) / "checkpoint").exists()
+
+
+def test_it_makes_the_page_of_the_models(alone):
+    out, done = alone
+    page = run_folder(out) / "board" / "models.html"
+    assert f"page: {page}" in done.stderr
+    assert "small-cnn" in page.read_text(encoding="utf-8")
+    (entry,) = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["entries"]
+    assert entry["model"] == "small-cnn"
+    for linked in re.findall(r'href="([\w./-]+\.(?:html|json))"', page.read_text(encoding="utf-8")):
+        assert (page.parent / linked).exists(), linked
 
 
 def test_a_run_goes_on_from_there(alone, task_file):

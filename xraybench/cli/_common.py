@@ -89,6 +89,15 @@ def show_model_board(folder: Path, as_json: bool) -> None:
         show_models(board, console())
 
 
+def show_built_models(folder: Path, as_json: bool) -> None:
+    """Print a run's board of models and where their page is; the run's pages are built anew."""
+    from xraybench.leaderboard.pages import build_pages
+
+    build_pages([folder], folder / "board")
+    show_model_board(folder, as_json)
+    click.echo(f"page: {folder / 'board' / 'models.html'}", err=as_json)
+
+
 def _print_board(board: Board, as_json: bool) -> None:
     from xraybench.leaderboard.formats import to_json
     from xraybench.leaderboard.show import show

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from xraybench.cli._common import DATA, JSON, OUT, show_model_board
+from xraybench.cli._common import DATA, JSON, OUT, show_built_models
 from xraybench.cli.run import FINISHED_WITH_FAILURES, command_line, plan_of
 
 
@@ -39,7 +39,7 @@ def train(device: str, workers: int | None, out: Path, as_json: bool, **options:
     with narrator() if leads() else SilentNarrator() as voice:
         folder, failures = train_models(plan, out, Engine(device, workers), command_line(plan, options), voice)
     if leads():
-        show_model_board(folder, as_json)
+        show_built_models(folder, as_json)
         for failure in failures:
             click.echo(f"failed: {failure}", err=True)
     return FINISHED_WITH_FAILURES if failures else 0
