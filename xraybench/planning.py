@@ -255,10 +255,14 @@ def _cell_job(
     built: Explainer | Reference = registry.build(kind, full)
     parameters = registry.parameters_of(built)
     inputs = [task.name, task.version, key, model.id, kind, call.name, parameters, built.version]
-    offers = source.offers - ({"twins"} if task.explained.target == "each-label" else set())
-    price, shared = cell_price(built, metrics, preset.image_size, n_explained, offers)
+    price, shared = cell_price(built, metrics, preset.image_size, n_explained, offers_of(task, source))
     slug = f"{model.id.rsplit('-', 1)[0]}-{call.name.replace(':', '_')}-{digest(inputs)[:12]}"
     return CellJob(slug, kind, str(call), full, parameters, model, metrics, price, shared)
+
+
+def offers_of(task: Task, source: Source) -> frozenset[MetricNeeds]:
+    """What metrics may need, and find: maps of single labels have no twins."""
+    return source.offers - ({"twins"} if task.explained.target == "each-label" else set())
 
 
 def cell_price(

@@ -12,10 +12,12 @@ from xraybench import registry
 from xraybench.lineage import Earlier
 from xraybench.planning import Plan
 from xraybench.results import DataRecord, LeftOut, SourceRecord, SplitCount, writing_to
+from xraybench.tasks import Preset, Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from xraybench.data.prepare import Recipe
     from xraybench.data.prepared import Prepared
     from xraybench.workshop import Narrator
 
@@ -60,11 +62,11 @@ def prepare_data(plan: Plan, out: Path, workers: int, narrator: Narrator) -> tup
 
 def _prepared(plan: Plan, of: Earlier, folder: Path, workers: int, narrator: Narrator) -> Prepared:
     """One source's data, prepared unless they are there; says what was left out, and what happened."""
-    from xraybench.data.prepare import Recipe, prepare, prepare_validation
+    from xraybench.data.prepare import prepare, prepare_validation
 
     task, source, preset = of.task, of.source, plan.preset
     what = f"{'computing phantoms' if source.phantom else 'reading images'} ({source.name})"
-    recipe = Recipe(preset.image_size, task.labels, task.explained.images, preset.explained, task.steps_of(preset))
+    recipe = recipe_of(task, preset)
     made = prepare(source, folder, recipe, workers, partial(narrator.progress, what))
     if folder.name == plan.data_digest and _tunes(plan):
         prepare_validation(source, folder, recipe, workers, partial(narrator.progress, "masks of validation images"))
@@ -77,6 +79,13 @@ def _tunes(plan: Plan) -> bool:
     metrics = plan.cells[0].metrics if plan.cells else ()
     needs = [registry.build("metrics", job.call).needs for job in metrics]
     return "finding" in plan.source.offers and any("validation" in each for each in needs)
+
+
+def recipe_of(task: Task, preset: Preset) -> Recipe:
+    """What is made of a source for a task."""
+    from xraybench.data.prepare import Recipe
+
+    return Recipe(preset.image_size, task.labels, task.explained.images, preset.explained, task.steps_of(preset))
 
 
 def _say_what_happened(made: Prepared, folder: Path, narrator: Narrator) -> None:

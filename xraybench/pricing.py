@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from xraybench import registry
 from xraybench.executors.local import worker_count
-from xraybench.planning import Plan
+from xraybench.planning import CellJob, Plan, cell_price, offers_of
+from xraybench.preparation import recipe_of
 from xraybench.results import CellRecord, iterate_records
 from xraybench.standing import Standing, standing, standing_of_pair
 
@@ -67,7 +70,7 @@ class Prices:
 
 def price_list(plan: Plan, out: Path) -> Prices:
     """What the plan costs and how much of it is done; computes nothing."""
-    folder = out / plan.name
+    plan, folder = repriced(plan, explained_by(plan, out)), out / plan.name
     cells = tuple(
         CellPrice(
             job.id,
@@ -93,6 +96,36 @@ def price_list(plan: Plan, out: Path) -> Prices:
     forwards += sum(pair.image_forwards for pair in pairs if pair.status != "done")
     seconds = forwards / rate / worker_count("auto")
     return Prices(plan.name, plan.comparability_key, cells, models, pairs, len(todo), seconds / 60, basis)
+
+
+def explained_by(plan: Plan, out: Path) -> dict[str, int]:
+    """How many images each model explains that is restricted to some rows, by the model's id: by the prepared index,
+    else by the source's.
+    """
+    restricted = {model.id: model.entry.stages[-1].rows for model in plan.models if model.entry.stages[-1].rows}
+    if not restricted or plan.task.explained.target == "each-label":  # there n_explained counts maps
+        return {}
+    from xraybench.data.prepared import Prepared, Statistics
+    from xraybench.data.rows import among
+
+    recipe, folder = recipe_of(plan.task, plan.preset), out / "data" / plan.data_digest
+    there = Statistics.read(folder) is not None
+    index = Prepared(folder).index if there else recipe.cases(plan.source.index())
+    index = index.reset_index(drop=True)
+    chosen = recipe.choose(index).index
+    return {name: min(int(among(index, rows)[chosen].sum()), plan.n_explained) for name, rows in restricted.items()}
+
+
+def repriced(plan: Plan, explained: Mapping[str, int]) -> Plan:
+    """The plan with the prices of models, by id, that explain so many images and no more."""
+    cells = (_repriced(plan, job, explained[job.model.id]) if job.model.id in explained else job for job in plan.cells)
+    return replace(plan, cells=tuple(cells))
+
+
+def _repriced(plan: Plan, job: CellJob, images: int) -> CellJob:
+    built = registry.build(job.kind, job.call)
+    price, shared = cell_price(built, job.metrics, plan.preset.image_size, images, offers_of(plan.task, plan.source))
+    return replace(job, image_forwards=price, shared=shared)
 
 
 def _rate(folder: Path) -> tuple[float, str]:
