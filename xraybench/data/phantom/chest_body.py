@@ -22,9 +22,9 @@ from xraybench.data.phantom.chest_textures import cloud, turned, vessels
 from xraybench.data.phantom.shapes import Array, along, chord, smooth_max, smooth_min
 from xraybench.data.phantom.view import View
 
-HEART_BOX = (-75.0, -165.0, 130.0, 60.0)  # left, bottom, right, top in mm: no heart without findings reaches out of it
-VESSELS_BOX = (-52.0, -330.0, 64.0, 126.0)
-AIRWAYS_BOX = (-48.0, -4.0, 56.0, 330.0)
+Box = tuple[float, float, float, float]  # left, bottom, right, top in mm
+Part = Callable[[Array, Array], Array]  # thickness [h,w] at the coordinates x, y of the samples within a box
+HEART_BOX = (-75.0, -165.0, 130.0, 60.0)  # no heart without findings reaches out of it
 
 
 def body(build: Build, view: View) -> Maps:
@@ -37,13 +37,11 @@ def body(build: Build, view: View) -> Maps:
     medial = side - along(MEDIASTINUM, y)
     beating = np.zeros_like(x)
     _within(view, beating, HEART_BOX, lambda x, y: heart(build, x, y, build.heart))
-    solid = beating.copy()
-    _within(view, solid, VESSELS_BOX, lambda x, y: _great_vessels(build, x, y))
-    lung = np.maximum(_lung(wall, medial, above) - solid, 0)
+    lung = np.maximum(_lung(wall, medial, above) - (beating + _great_vessels(build, view)), 0)
     soft = _trunk(build, x, y)
     soft = np.maximum(soft + np.float32(build.slant) * x * (soft > 0), 0)
     if build.bust:
-        soft += _breasts(build, side, y)
+        _breasts(build, view, soft)
     blank = np.zeros_like(soft)
     maps = Maps(
         build, view, x, y, soft, lung, lung * np.float32(AERATED), blank, blank.copy(), wall, medial, above, beating
@@ -54,12 +52,12 @@ def body(build: Build, view: View) -> Maps:
     return maps
 
 
-def _within(view: View, layer: Array, box: tuple[float, float, float, float], part: Callable[..., Array]) -> None:
-    """Add what `part` gives at coordinates x, y, in a box (left, bottom, right, top) alone; in place."""
+def _within(view: View, layer: Array, box: Box, part: Part, join: np.ufunc = np.add) -> None:
+    """Join what `part` gives in a box alone to a layer [H,W], in place."""
     left, bottom, right, top = box
     window = view.window([(x, y) for x in (left, right) for y in (bottom, top)])
     if window is not None:
-        layer[window] += part(*(axis[window] for axis in view.body))
+        join(layer[window], part(*(axis[window] for axis in view.body)), out=layer[window])
 
 
 def _wall(build: Build, side: Array, y: Array) -> Array:
@@ -107,20 +105,34 @@ def heart(build: Build, x: Array, y: Array, size: float) -> Array:
     return chord(inside, 44.0 * size, 47.0 * size)
 
 
-def _great_vessels(build: Build, x: Array, y: Array) -> Array:
-    """Thickness [H,W] of aorta, its arch and the upper caval vein."""
-    turn = 0.5 * build.turn
-    wide = 1 + 0.16 * max(0.0, (build.age - 40) / 40)
-    knob = chord(ellipse(x, y, (24 + turn, 48), (18 * wide, 19 * wide)), 16.0, 20.0)
-    descending = np.where(
-        y < 47,
-        chord(13.0 * wide - np.abs(x - np.float32(20 - 0.3 * turn) + (y - 47) * np.float32(0.06)), 13.0, 13.0),
-        0,
+def _great_vessels(build: Build, view: View) -> Array:
+    """Thickness [H,W] of the aorta's knob and descending part, the pulmonary trunk, the caval and left subclavian veins.
+
+    Boxes leave room for 12 mm of turn to either side.
+    """
+    turn, wide = 0.5 * build.turn, 1 + 0.16 * max(0.0, (build.age - 40) / 40)
+    parts: tuple[tuple[Box, Part], ...] = (
+        ((-10, 24, 58, 72), lambda x, y: chord(ellipse(x, y, (24 + turn, 48), (18 * wide, 19 * wide)), 16.0, 20.0)),
+        ((0, 0, 62, 34), lambda x, y: chord(ellipse(x, y, (31 + turn, 17), (18, 15), 0.4), 15.0, 16.0)),
+        ((-44, -330, 6, 102), lambda x, y: _caval(x, y, turn - 19)),
+        ((-8, 45, 46, 123), lambda x, y: chord(ellipse(x, y, (19 + turn, 84), (14, 38)), 14.0, 14.0)),
+        ((-4, -330, 66, 48), lambda x, y: _descending(x, y, 20 - 0.3 * turn, 13.0 * wide)),
     )
-    caval = chord(smooth_min(12 - np.abs(x + np.float32(19 - turn)), 100 - y, 8.0), 12.0, 14.0)
-    subclavian = chord(ellipse(x, y, (19 + turn, 84), (14, 38)), 14.0, 14.0)
-    trunk = chord(ellipse(x, y, (31 + turn, 17), (18, 15), 0.4), 15.0, 16.0)
-    value: Array = np.maximum(np.maximum(knob, trunk), np.maximum(np.maximum(caval, subclavian), descending))
+    layer = np.zeros_like(view.body[0])
+    for box, part in parts:
+        _within(view, layer, box, part, np.maximum)
+    return layer
+
+
+def _caval(x: Array, y: Array, middle: float) -> Array:
+    """Thickness [H,W] of the upper caval vein."""
+    return chord(smooth_min(12 - np.abs(x - np.float32(middle)), 100 - y, 8.0), 12.0, 14.0)
+
+
+def _descending(x: Array, y: Array, middle: float, radius: float) -> Array:
+    """Thickness [H,W] of the aorta below its arch."""
+    inside = radius - np.abs(x - np.float32(middle) + (y - 47) * np.float32(0.06))
+    value: Array = np.where(y < 47, chord(inside, 13.0, 13.0), 0)
     return value
 
 
@@ -144,58 +156,76 @@ def _arms(build: Build, side: Array, y: Array) -> Array:
     return chord(inside, 40.0, 46.0)
 
 
-def _breasts(build: Build, side: Array, y: Array) -> Array:
-    """Thickness [H,W] that breasts add: round below, flat above."""
+def _breasts(build: Build, view: View, soft: Array) -> None:
+    """Add the thickness of breasts to the body's, in place: round below, flat above."""
     low = -62 - 0.35 * build.bust + 5 * build.jitter[32]
     half = 52 + 0.4 * build.bust
-    up = y - np.float32(low)
-    round_below = np.where(up > 0, up * np.float32(0.4), up)
-    u, v = (side - np.float32(82 + 0.3 * build.bust)) / half, round_below / half
-    steep = np.float32(1.3) + np.float32(2) * np.clip(v + np.float32(0.3), 0, 1)
-    value: Array = np.float32(0.85 * build.bust) * np.maximum(1 - u * u - v * v, 0) ** (0.5 * steep)
-    return value
+    aside = 82 + 0.3 * build.bust
+
+    def part(x: Array, y: Array) -> Array:
+        up = y - np.float32(low)
+        round_below = np.where(up > 0, up * np.float32(0.4), up)
+        u, v = (np.abs(x) - np.float32(aside)) / half, round_below / half
+        share = 1 - u * u - v * v
+        there = share > 0
+        steep = np.float32(1.3) + np.float32(2) * np.clip(v[there] + np.float32(0.3), 0, 1)
+        value = np.zeros_like(x)
+        value[there] = np.float32(0.85 * build.bust) * share[there] ** (0.5 * steep)
+        return value
+
+    _within(view, soft, (-aside - half, low - half, aside + half, low + 2.5 * half), part)
 
 
 def _vascular(maps: Maps) -> None:
-    """Vessels and the lung's fine texture, in place."""
-    build, seen = maps.build, np.clip(maps.lung * np.float32(1 / 70), 0, 1)
-    reach = np.clip(maps.wall * np.float32(1 / 22), 0, 1)
-    pattern = np.zeros_like(maps.air)
+    """Vessels and the lung's fine texture, in place; worked out where there is lung."""
+    build, pitch, at = maps.build, maps.view.pitch, np.flatnonzero(maps.lung)
+    x, y, lung, wall, air = (layer.take(at) for layer in (maps.x, maps.y, maps.lung, maps.wall, maps.air))
+    seen = np.clip(lung * np.float32(1 / 70), 0, 1)
+    reach = np.clip(wall * np.float32(1 / 22), 0, 1)
+    pattern = np.empty_like(air)
     for left in (False, True):
-        half = maps.x > 0 if left else maps.x <= 0
-        columns = np.flatnonzero(half.any(0))
-        if len(columns):
-            part = slice(columns[0], columns[-1] + 1)
-            lateral = (maps.x[:, part] if left else -maps.x[:, part]) - np.float32(HILUM[0])
-            height = maps.y[:, part] - np.float32(HILUM[1] + 9 * left)
-            angle, stretch = 0.06 * build.jitter[33 + left], 1 + 0.05 * build.jitter[35 + left]
-            drawn = vessels(build.trees[left], maps.view.pitch, *turned(lateral, height, angle, stretch))
-            pattern[:, part] += drawn * half[:, part]
-    maps.displace(pattern * np.float32(3.2) * seen * (np.float32(0.35) + np.float32(0.65) * reach))
-    grain = cloud(maps.view.pitch, maps.x + np.float32(9 * build.jitter[37]), maps.y, "fine")
-    places = maps.x + np.float32(53 * build.jitter[21]), maps.y + np.float32(47 * build.jitter[37])
-    uneven = cloud(maps.view.pitch, *places, "wide")
-    maps.air *= np.float32(build.aeration) - np.float32(0.012) * grain - np.float32(0.045) * uneven
+        half = np.flatnonzero((x > 0) == left)
+        lateral = (x[half] if left else -x[half]) - np.float32(HILUM[0])
+        height = y[half] - np.float32(HILUM[1] + 9 * left)
+        angle, stretch = 0.06 * build.jitter[33 + left], 1 + 0.05 * build.jitter[35 + left]
+        pattern[half] = vessels(build.trees[left], pitch, *turned(lateral, height, angle, stretch))
+    solid = pattern * np.float32(3.2) * seen * (np.float32(0.35) + np.float32(0.65) * reach)
+    air -= np.minimum(solid * np.float32(AERATED), air)
+    grain = cloud(pitch, x + np.float32(9 * build.jitter[37]), y, "fine")
+    uneven = cloud(pitch, x + np.float32(53 * build.jitter[21]), y + np.float32(47 * build.jitter[37]), "wide")
+    air *= np.float32(build.aeration) - np.float32(0.012) * grain - np.float32(0.045) * uneven
+    maps.air.reshape(-1)[at] = air
 
 
 def _airways(maps: Maps) -> None:
     """Trachea, main bronchi and the stomach's gas: air where there was tissue, in place."""
-    build = maps.build
-    _within(maps.view, maps.air, AIRWAYS_BOX, lambda x, y: 0.8 * _bronchi(x, y, -2 + 0.3 * build.turn))
+    build, view = maps.build, maps.view
+    maps.air += np.float32(0.8) * _bronchi(view, -2 + 0.3 * build.turn)
     if build.gas:
         x, y = 62 + 12 * build.jitter[39], -152 - build.breath + 4 * build.jitter[38]
-        bubble = np.zeros_like(maps.air)
-        _within(maps.view, bubble, (x - 40, y - 42, x + 40, y + 42), lambda a, b: _gas(a, b, (x, y), build.gas))
-        maps.air += bubble * np.clip((-maps.above - 6) * np.float32(1 / 8), 0, 1)
+        window = view.window([(x + a, y + b) for a in (-40, 40) for b in (-42, 42)])
+        if window is not None:
+            below = np.clip((-maps.above[window] - 6) * np.float32(1 / 8), 0, 1)
+            maps.air[window] += _gas(maps.x[window], maps.y[window], (x, y), build.gas) * below
 
 
-def _bronchi(x: Array, y: Array, middle: float) -> Array:
-    """Thickness [H,W] of the air in trachea and main bronchi."""
-    trachea = smooth_min(8.5 - np.abs(x - np.float32(middle)), y - 34, 8.0)
-    right = _tube(x, y, (middle, 40), (-32, 14), 6.5)
-    left = _tube(x, y, (middle, 40), (44, 10), 5.5)
-    value: Array = np.maximum(np.maximum(chord(trachea, 8.5, 8.5), chord(right, 6.5, 6.0)), chord(left, 5.5, 5.0))
-    return value
+def _bronchi(view: View, middle: float) -> Array:
+    """Thickness [H,W] of the air in trachea and main bronchi; boxes leave room for 8 mm of `middle` to either side."""
+    fork = middle, 40.0
+    parts: tuple[tuple[Box, Part], ...] = (
+        ((-20, 33, 18, 330), lambda x, y: chord(_trachea(x, y, middle), 8.5, 8.5)),
+        ((-40, 6, 14, 48), lambda x, y: chord(_tube(x, y, fork, (-32, 14), 6.5), 6.5, 6.0)),
+        ((-18, 3, 51, 47), lambda x, y: chord(_tube(x, y, fork, (44, 10), 5.5), 5.5, 5.0)),
+    )
+    layer = np.zeros_like(view.body[0])
+    for box, part in parts:
+        _within(view, layer, box, part, np.maximum)
+    return layer
+
+
+def _trachea(x: Array, y: Array, middle: float) -> Array:
+    """Distance [H,W] inside the trachea, which ends at the carina."""
+    return smooth_min(8.5 - np.abs(x - np.float32(middle)), y - 34, 8.0)
 
 
 def _gas(x: Array, y: Array, at: tuple[float, float], depth: float) -> Array:

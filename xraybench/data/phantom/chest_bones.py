@@ -1,4 +1,4 @@
-"""The skeleton of the chest: ribs, spine, collar bones, shoulder blades and upper arms, as mm of compact bone."""
+"""The skeleton of the chest, as mm of compact bone: ribs, spine, collar bones, shoulder blades and upper arms."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from math import radians
 
 import numpy as np
 
-from xraybench.data.phantom.anatomy import Bone, Tissue, add_bone
-from xraybench.data.phantom.chest_anatomy import RIBS, VERTEBRA, Build
+from xraybench.data.phantom.anatomy import Bone
+from xraybench.data.phantom.chest_anatomy import VERTEBRA, Build
 from xraybench.data.phantom.chest_maps import Maps
-from xraybench.data.phantom.shapes import Array, Outline, Points, Shaft, chord
+from xraybench.data.phantom.chest_ribs import add_ribs
+from xraybench.data.phantom.shapes import Outline, Points, Shaft, chord
 
-COSTAL_END = 50.0  # distance from the midline at which ribs turn into cartilage, which does not show
 # fmt: off
 CLAVICLE: Points = ((-2, 8.5), (6, 8), (20, 6.2), (60, 5.4), (100, 5.8), (130, 7.2), (150, 6.5))
 CLAVICLE_BOW: Points = ((0, 0), (30, 3.5), (60, 3), (100, -4), (130, -6), (150, -4))
@@ -25,72 +25,10 @@ SCAPULA: Points = (
 
 def skeleton(maps: Maps) -> None:
     """Add all bones to the maps in place."""
-    _add_ribs(maps)
+    add_ribs(maps)
     _spine(maps)
-    tissue = Tissue.empty(maps.view.size)
-    for left in (False, True):
-        for bone in girdle(maps.build, left):
-            add_bone(tissue, maps.view, bone)
-    maps.bone += np.minimum(tissue.compact + tissue.spongy, 26)
+    _girdles(maps)
     maps.bone *= np.float32(maps.build.dense)
-
-
-def _add_ribs(maps: Maps) -> None:
-    """Add the ribs: loops from the spine around the chest wall and down to the cartilage in front. All in one go."""
-    parts = [part for number in range(len(RIBS)) if (part := _near_rib(maps, number))]
-    if parts:
-        at, *geometry = (np.concatenate(values) for values in zip(*parts, strict=True))
-        np.add.at(maps.bone.reshape(-1), at, _rib_bone(*geometry))
-
-
-def rib_height(build: Build, number: int, left: bool) -> float:
-    """Height at which a rib turns from the back to the front; a deep breath lifts the lower ones."""
-    lift = 0.25 * build.breath * number / len(RIBS)
-    return RIBS[number][0] + 1.5 * float(build.jitter[2 * number + left]) - lift
-
-
-def _near_rib(maps: Maps, number: int) -> tuple[Array, ...] | None:
-    """The samples near a pair of ribs [N]: their flat index, and what `_rib_bone` asks of them.
-
-    The back of a rib climbs to the spine, nearly level at its inner end; the front falls, straight.
-    """
-    _, half, rise, fall = RIBS[number]
-    heights = [rib_height(maps.build, number, left) for left in (False, True)]
-    low, high = min(heights) - fall - 14, max(heights) + rise + 14
-    window = maps.view.window([(a, b) for a in (-half - 8, half + 8) for b in (low, high)])
-    if window is None:
-        return None
-    x = maps.x[window]
-    side, up = np.abs(x), maps.y[window] - np.where(x > 0, np.float32(heights[1]), np.float32(heights[0]))
-    back = up > 0
-    droop = np.maximum(half - side, 0) * np.float32(0.45 * fall / half) * ~back
-    height = np.where(back, np.float32(1 / rise), np.float32(1 / (0.75 * fall)))
-    u, v = side * np.float32(1 / half), (up + droop) * height
-    radius = np.sqrt(u * u + v * v)
-    rows, columns = np.nonzero(np.abs(radius - 1) < 8 / min(rise, 0.75 * fall, half))
-    at = (rows + window[0].start) * maps.view.size + columns + window[1].start
-    across, depth = (np.full(len(at), value, np.float32) for value in (1 / half, 3.0 if number else 4.0))
-    near = (part[rows, columns] for part in (side, back, height, u, v, radius))
-    return at, *near, across, depth
-
-
-def _rib_bone(
-    side: Array, back: np.ndarray, height: Array, u: Array, v: Array, radius: Array, across: Array, depth: Array
-) -> Array:
-    """Compact bone [N] in mm near the ribs' lines, from the coordinates u, v of each rib's ellipse.
-
-    across, height: 1 / half-axes in mm; depth: half the rib's thickness. Where a rib runs along the beam, near its
-    turn, a ray passes more of it.
-    """
-    slope = np.hypot(u * across, v * height) / radius
-    breadth = np.where(back, np.float32(6.0), np.float32(7.0))
-    inside = breadth - np.abs(radius - 1) / slope
-    bone = chord(inside, breadth, 1.35 * depth)
-    bone -= np.float32(0.84) * chord(inside - 1.3, breadth - 1.3, 1.35 * depth - 1.1)
-    longer = 1 + np.float32(1.3) * np.clip(u, 0, 1) ** 10
-    inner = np.where(back, np.float32(12), np.float32(COSTAL_END))
-    value: Array = bone * longer * np.clip((side - inner) * np.float32(1 / 8), 0, 1)
-    return value * np.where(back, np.float32(1), np.float32(0.75))
 
 
 def _spine(maps: Maps) -> None:
@@ -112,6 +50,21 @@ def _spine(maps: Maps) -> None:
     spine = chord(4.0 - np.hypot(x * np.float32(1.3), (within + 7) * np.float32(0.55)), 4.0, 5.0)
     wing = chord(4.2 - np.abs(within - 4 + 0.12 * np.abs(x)), 4.2, 2.5) * (np.abs(x) < half + 12) * (np.abs(x) > 8)
     maps.bone[window] += 0.09 * body + 0.4 * rim + 1.6 * ring + 0.4 * spine + 0.3 * wing
+
+
+def _girdles(maps: Maps) -> None:
+    """Add both shoulder girdles in place; worked out at the samples within a bone's outline alone."""
+    compact, spongy = np.zeros_like(maps.bone), np.zeros_like(maps.bone)
+    for bone in (bone for left in (False, True) for bone in girdle(maps.build, left)):
+        window = bone.window(maps.view)
+        if window is not None:
+            inside, rounding = bone.shape.inside(*bone.local(maps.x[window], maps.y[window]))
+            within = inside > 0
+            dense, loose = bone.layers(inside[within], rounding[within])
+            compact[window][within] += dense
+            spongy[window][within] += loose
+    compact += spongy
+    maps.bone += np.minimum(compact, 26)
 
 
 def girdle(build: Build, left: bool) -> list[Bone]:

@@ -26,9 +26,9 @@ def sampled(tile: Array, pitch: float, x: Array, y: Array) -> Array:
     """The value [H,W] of an endless tile of `pitch` mm a sample at coordinates x, y in mm; (0, 0) is its middle."""
     per_mm = np.float32(1 / pitch)
     middle = np.float32(64 * TILE + TILE // 2)
-    column = (x * per_mm + middle).astype(np.int32) & (TILE - 1)
-    row = (y * per_mm + middle).astype(np.int32) & (TILE - 1)
-    value: Array = tile.ravel()[row * TILE + column]
+    column = (x * per_mm + middle).astype(np.intp) & (TILE - 1)
+    row = (y * per_mm + middle).astype(np.intp) & (TILE - 1)
+    value: Array = tile.take(row * TILE + column)
     return value
 
 

@@ -40,7 +40,9 @@ def smooth_min(a: Array, b: Array, blend: float) -> Array:
 
 def smooth_max(a: Array, b: Array, blend: float) -> Array:
     """Maximum of two distances, rounded over `blend` mm."""
-    return -smooth_min(-a, -b, blend)
+    gap = np.maximum(blend - np.abs(a - b), 0)
+    value: Array = np.maximum(a, b) + gap * gap * np.float32(0.25 / blend)
+    return value
 
 
 def chord(inside: Array, rounding: Array | float, depth: Array | float) -> Array:
@@ -67,7 +69,7 @@ def along(knots: Points, position: Array) -> Array:
     """The tabulated curve at `position`; constant beyond its ends."""
     first, last = knots[0][0], knots[-1][0]
     index = (position - np.float32(first)) * np.float32((TABLE - 1) / (last - first))
-    value: Array = _curve(knots)[np.minimum(np.maximum(index, 0), TABLE - 1).astype(np.int32)]
+    value: Array = _curve(knots).take(index.astype(np.intp), mode="clip")
     return value
 
 
