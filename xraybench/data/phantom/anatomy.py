@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import cos, sin
 from typing import Protocol
 
 import numpy as np
@@ -41,14 +42,14 @@ class Placed:
 
     def local(self, x: Array, y: Array) -> tuple[Array, Array]:
         """The shape's own coordinates of points of the body."""
-        cos, sin = np.float32(np.cos(self.angle) / self.scale), np.float32(np.sin(self.angle) / self.scale)
+        c, s = np.float32(cos(self.angle) / self.scale), np.float32(sin(self.angle) / self.scale)
         dx, dy = x - np.float32(self.at[0]), y - np.float32(self.at[1])
-        return cos * dx + sin * dy, cos * dy - sin * dx
+        return c * dx + s * dy, c * dy - s * dx
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """The point of the body that has the shape's own coordinates x, y."""
-        cos, sin = float(np.cos(self.angle)) * self.scale, float(np.sin(self.angle)) * self.scale
-        return self.at[0] + cos * x - sin * y, self.at[1] + sin * x + cos * y
+        c, s = cos(self.angle) * self.scale, sin(self.angle) * self.scale
+        return self.at[0] + c * x - s * y, self.at[1] + s * x + c * y
 
     def window(self, view: View) -> Window | None:
         """The pixels that can show the shape."""

@@ -66,21 +66,19 @@ class Chest:
     def normal(self) -> Maps:
         """The thickness maps without findings."""
         maps = body(self.subject.build(), self.posed[0].finer(self.factor))
-        self._drawn(maps, self.look_alikes)
+        for finding in self.look_alikes:
+            self._draw(maps, finding)
         return maps
 
     @cached_property
     def _abnormal(self) -> tuple[Maps, dict[str, np.ndarray]]:
         """The thickness maps with the findings, and their masks by name, bool [size,size]."""
         maps = self.normal.copy()
-        return maps, self._drawn(maps, self.findings)
+        return maps, {finding.name: self._pixels(self._draw(maps, finding)) for finding in self.findings}
 
-    def _drawn(self, maps: Maps, findings: tuple[Finding, ...]) -> dict[str, np.ndarray]:
-        masks = {}
-        for finding in findings:
-            mask = finding.draw(maps, self.subject.generator(finding.name), finding.grade)
-            masks[finding.name] = self._pixels(mask)
-        return masks
+    def _draw(self, maps: Maps, finding: Finding) -> np.ndarray:
+        """Draw a finding on the maps, in place; its mask at their samples."""
+        return finding.draw(maps, self.subject.generator(finding.name), finding.grade)
 
     def _pixels(self, mask: np.ndarray) -> np.ndarray:
         """A mask at the maps' samples as one of pixels: at least half of a pixel's samples; within the field."""
@@ -103,15 +101,19 @@ class Chest:
 
     @cached_property
     def _image(self) -> Array:
-        return self._radiograph(self._abnormal[0] if self.findings else self.normal)
+        return self._radiograph(self._abnormal[0].line_integral() if self.findings else self._normal_line)
 
     @cached_property
     def _twin(self) -> Array | None:
-        return self._radiograph(self.normal) if self.findings else None
+        return self._radiograph(self._normal_line) if self.findings else None
 
     @cached_property
     def _background(self) -> Background:
-        return Background.of(self.normal.line_integral(), self.normal.view.pitch, self._technique)
+        return Background.of(self._normal_line, self.normal.view.pitch, self._technique)
+
+    @cached_property
+    def _normal_line(self) -> Array:
+        return self.normal.line_integral()
 
     @cached_property
     def _technique(self) -> Technique:
@@ -121,16 +123,17 @@ class Chest:
     def _noise(self) -> Array:
         return self.subject.generator("noise").standard_normal((self.size, self.size), dtype=np.float32)
 
-    def _radiograph(self, maps: Maps) -> Array:
+    def _radiograph(self, body: Array) -> Array:
+        """The image of a body's line integral at the samples, float32 [size,size]."""
         view, field = self.posed
-        film = maps.view.film
-        line = maps.line_integral() + field.shadow(field.inside(*film))
+        fine = self.normal.view
+        line = body + field.shadow(field.inside(*fine.film))
         if self.caption and not self.caption.burned:
-            line += self.caption.shadow(*field.local(*film), maps.view.pitch)
+            line += self.caption.shadow(*field.local(*fine.film), fine.pitch)
         shown = radiograph(line, self._background, self.factor, view.pitch, self._technique, self._noise)
         shown = np.where(self._shown, shown, np.float32(0))
         if self.caption and self.caption.burned:
-            ink = self.caption.ink(*field.local(*film), maps.view.pitch)
+            ink = self.caption.ink(*field.local(*fine.film), fine.pitch)
             shown = render.quantised(np.maximum(shown, binned(ink, self.factor)))
         return shown
 

@@ -50,8 +50,10 @@ def vessel_end(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
 def companion(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
     """A band of soft tissue that follows the chest wall at the apex, below the second rib."""
     thick, wide = rng.uniform(14, 22), rng.uniform(5, 8)
-    band = chord(wide / 2 - np.abs(maps.wall - np.float32(wide)), wide / 2, thick / 2)
-    maps.soft += band * ramp(maps.y - 62, 16)
+    window = maps.view.window([(x, y) for x in (-125, 125) for y in (62, 124)])
+    if window is not None:
+        band = chord(wide / 2 - np.abs(maps.wall[window] - np.float32(wide)), wide / 2, thick / 2)
+        maps.soft[window] += band * ramp(maps.y[window] - 62, 16)
     return nothing(maps)
 
 

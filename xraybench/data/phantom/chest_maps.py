@@ -55,10 +55,12 @@ class Maps:
 
     def line_integral(self) -> Array:
         """The attenuation along the rays, dimensionless."""
-        tissue = np.maximum(self.soft - self.air, 0)
-        value: Array = np.float32(SOFT) * tissue + np.float32(COMPACT - SOFT) * self.bone
+        value: Array = np.maximum(self.soft - self.air, 0)
+        value *= np.float32(SOFT)
+        value += np.float32(COMPACT - SOFT) * self.bone
         value *= np.float32(self.build.size)
-        return value + self.metal
+        value += self.metal
+        return value
 
 
 def ellipse(x: Array, y: Array, at: tuple[float, float], half: tuple[float, float], angle: float = 0.0) -> Array:

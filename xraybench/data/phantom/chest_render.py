@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, reduce
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from xraybench.data.phantom import render
@@ -31,17 +33,34 @@ class Technique:
 def smooth_field(values: Array, pitch: float, reach: float) -> Array:
     """A field [H,W] blurred over `reach` mm, computed on a coarse grid and interpolated."""
     step = max(1, round(GRID / pitch))
-    rows = values.shape[0] // step * step
-    tall_blocks = np.add.reduceat(values[:rows, :rows], np.arange(0, rows, step), axis=0)
-    blocks = np.add.reduceat(tall_blocks, np.arange(0, rows, step), axis=1) * np.float32(1 / step**2)
+    size = values.shape[0] // step * step
+    rows = [values[row:size:step, :size] for row in range(step)]
+    tall = rows[0] + reduce(np.add, rows[1:]) if step > 1 else values
+    blocks = np.add.reduceat(tall, np.arange(0, size, step), axis=1) * np.float32(1 / step**2)
     coarse = gaussian_filter(blocks, reach / (pitch * step), mode="nearest")
-    at = (np.arange(values.shape[0], dtype=np.float32) + 0.5) / step - 0.5
-    at = np.clip(at, 0, coarse.shape[0] - 1)
-    first = np.minimum(at.astype(int), coarse.shape[0] - 2)
-    part = (at - first).astype(np.float32)
-    tall = coarse[first] * (1 - part)[:, None] + coarse[first + 1] * part[:, None]
-    value: Array = tall[:, first] * (1 - part) + tall[:, first + 1] * part
+    weights = _interpolation(values.shape[0], step)
+    value: Array = _stretched(_stretched(coarse, *weights).T.copy(), *weights).T.copy()
     return value
+
+
+@cache
+def _interpolation(size: int, step: int) -> tuple[NDArray[np.intp], Array, Array]:
+    """For each of `size` samples the number of the block of `step` samples before it, and the weights [size,1] of two."""
+    blocks = size // step
+    at = np.clip((np.arange(size, dtype=np.float32) + 0.5) / step - 0.5, 0, blocks - 1)
+    first = np.minimum(at.astype(np.intp), blocks - 2)
+    part = (at - first).astype(np.float32)[:, None]
+    return first, 1 - part, part
+
+
+def _stretched(coarse: Array, first: NDArray[np.intp], before: Array, after: Array) -> Array:
+    """Rows of a coarse grid interpolated to those of the samples: whole rows are moved, which is quick."""
+    rows = coarse[first]
+    rows *= before
+    following = coarse[first + 1]
+    following *= after
+    rows += following
+    return rows
 
 
 def binned(fine: Array, factor: int) -> Array:
