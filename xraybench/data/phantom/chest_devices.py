@@ -10,7 +10,7 @@ import numpy as np
 from xraybench.data.phantom.chest_findings import nothing
 from xraybench.data.phantom.chest_maps import Maps
 from xraybench.data.phantom.chest_places import near, ramp
-from xraybench.data.phantom.shapes import segments
+from xraybench.data.phantom.shapes import Array
 
 Point = tuple[float, float]
 
@@ -18,21 +18,40 @@ Point = tuple[float, float]
 def wire(maps: Maps, points: Sequence[Point], radius: float, dense: float, hollow: bool = False) -> np.ndarray:
     """A smooth tube or wire through points; hollow: its wall shows more than its middle. Its mask is wider by 2 mm."""
     path = curve(points)
-    left, low = path.min(0) - radius - 4
-    right, high = path.max(0) + radius + 4
-    window = maps.view.window([(x, y) for x in (left, right) for y in (low, high)])
-    mask = nothing(maps)
-    if window is None:
-        return mask
-    strokes = [(*start, *end) for start, end in zip(path[:-1].tolist(), path[1:].tolist(), strict=True)]
-    away = segments(maps.x[window], maps.y[window], strokes)
     pitch = maps.view.pitch
-    full = np.clip((radius - away) / pitch + 0.5, 0, 1) * np.float32(min(1.0, 2 * radius / pitch))
+    wide = radius + max(2.0, 0.5 * pitch)
+    mask = _about(maps, path, wide)
+    at = np.flatnonzero(mask)
+    away = _distance(maps.x.take(at), maps.y.take(at), path)
+    full = ((radius - away) / pitch + 0.5).clip(0, 1) * np.float32(min(1.0, 2 * radius / pitch))
     if hollow:
         full *= np.where(away < 0.6 * radius, np.float32(0.45), np.float32(1))
-    maps.metal[window] += np.float32(dense) * full
-    mask[window] = away < radius + max(2.0, 0.5 * pitch)
+    maps.metal.reshape(-1)[at] += np.float32(dense) * full
+    mask.reshape(-1)[at] = away < wide
     return mask
+
+
+def _about(maps: Maps, path: np.ndarray, reach: float) -> np.ndarray:
+    """The boxes about the pieces of a path, `reach` mm wider: bool [H,W]."""
+    mask = nothing(maps)
+    low, high = np.minimum(path[:-1], path[1:]) - reach, np.maximum(path[:-1], path[1:]) + reach
+    for (left, bottom), (right, top) in zip(low.tolist(), high.tolist(), strict=True):
+        window = maps.view.window([(x, y) for x in (left, right) for y in (bottom, top)])
+        if window is not None:
+            mask[window] = True
+    return mask
+
+
+def _distance(x: Array, y: Array, path: np.ndarray) -> Array:
+    """Distance [N] in mm of points to the nearest of the straight pieces between the points [n,2] of a path."""
+    start = path[:-1, :, None]
+    step = path[1:, :, None] - start
+    (x0, y0), (dx, dy) = (pair.astype(np.float32).swapaxes(0, 1) for pair in (start, step))
+    length = (step**2).sum(1).astype(np.float32)
+    across, up = x - x0, y - y0
+    t = ((across * dx + up * dy) / length).clip(0, 1)
+    value: Array = np.hypot(across - t * dx, up - t * dy).min(0)
+    return value
 
 
 def curve(points: Sequence[Point]) -> np.ndarray:

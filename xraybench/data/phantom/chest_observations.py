@@ -53,14 +53,20 @@ def edema(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
     strength = graded(rng, grade, ((0.36, 0.5), (0.2, 0.3), (0.1, 0.15)))
     reach, aside, low = rng.uniform(38, 80), np.float32(rng.uniform(30, 75)), np.float32(rng.uniform(-55, 25))
     uneven, phase, shift = rng.uniform(-0.5, 0.5), np.float32(rng.uniform(0, 6)), np.float32(rng.uniform(0, 300))
-    away = np.hypot(np.abs(maps.x) - aside, (maps.y - low) * np.float32(0.75)) * np.float32(1 / reach)
-    share = np.exp(-away * away) * (1 + np.float32(uneven) * np.sign(maps.x))
-    clumps = cloud(maps.view.pitch, maps.x + shift, maps.y)
-    septa = np.sin(maps.y * np.float32(0.42) + phase + clumps * np.float32(1.5)) ** 8
-    lines = septa * ramp(18 - np.abs(maps.wall - 10), 8) * ramp(-40 - maps.y, 30)
+    at = np.flatnonzero(maps.lung)
+    x, y, lung, wall, above, air = (
+        layer.take(at) for layer in (maps.x, maps.y, maps.lung, maps.wall, maps.above, maps.air)
+    )
+    away = np.hypot(np.abs(x) - aside, (y - low) * np.float32(0.75)) * np.float32(1 / reach)
+    share = np.exp(-away * away) * (1 + np.float32(uneven) * np.sign(x))
+    clumps = cloud(maps.view.pitch, x + shift, y)
+    lines = ramp(18 - np.abs(wall - 10), 8) * ramp(-40 - y, 30)
+    septal = np.flatnonzero(lines)
+    lines[septal] *= np.sin(y[septal] * np.float32(0.42) + phase + clumps[septal] * np.float32(1.5)) ** 8
     filled = np.float32(strength) * (share * (1 + np.float32(0.35) * clumps) + np.float32(0.3) * lines)
-    maps.air -= np.clip(filled, 0, 0.9) * np.minimum(maps.air, maps.lung)
-    mask: np.ndarray = (share > 0.45) & (maps.lung > 15) & (maps.above > 0)
+    maps.air.reshape(-1)[at] = air - filled.clip(0, 0.9) * np.minimum(air, lung)
+    mask = nothing(maps)
+    mask.reshape(-1)[at] = (share > 0.45) & (lung > 15) & (above > 0)
     return mask
 
 

@@ -62,6 +62,6 @@ def blob(spot: Near, half: tuple[float, float], rng: np.random.Generator, rough:
 
 def ramp(value: Array, width: float) -> Array:
     """0 at and below 0, 1 from `width` on, smooth in between."""
-    t = np.clip(value * np.float32(1 / width), 0, 1)
+    t = (value * np.float32(1 / width)).clip(0, 1)
     share: Array = t * t * (3 - 2 * t)
     return share

@@ -50,7 +50,7 @@ def chord(inside: Array, rounding: Array | float, depth: Array | float) -> Array
 
     With the rounding equal to a tube's radius this is the chord of a cylinder, 2 sqrt(R^2 - x^2) for depth R.
     """
-    u = np.minimum(np.maximum(inside / rounding, 0), 1)  # half the time of np.clip on few samples
+    u = (inside / rounding).clip(0, 1)  # the method takes half the time of np.clip on few samples
     thickness: Array = 2 * depth * np.sqrt(u * (2 - u))
     return thickness
 
