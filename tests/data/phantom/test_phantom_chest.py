@@ -147,18 +147,21 @@ def test_heart_is_about_half_of_the_thorax_and_grows_with_its_size():
 def test_parts_drawn_in_a_box_do_not_reach_out_of_it(portable):
     view = View(100, 5.0, (0.0, -20.0))
     x, y = view.body
-    parts = {
-        chest_body.HEART_BOX: lambda build: heart(build, x, y, build.heart),
-        chest_body.VESSELS_BOX: lambda build: chest_body._great_vessels(build, x, y),
-        chest_body.AIRWAYS_BOX: lambda build: chest_body._bronchi(x, y, -2 + 0.3 * build.turn),
-    }
-    for seed in range(30):
+    for seed in range(60):
         build = subject(seed, age=80, portable=portable).build()
-        for (left, bottom, right, top), part in parts.items():
+        parts = (
+            (chest_body.HEART_BOX, lambda x, y, build=build: heart(build, x, y, build.heart)),
+            *chest_body.great_vessels(build),
+            *chest_body.bronchi(-2 + 0.3 * build.turn),
+        )
+        for (left, bottom, right, top), part in parts:
             outside = (x < left) | (x > right) | (y < bottom) | (y > top)
-            drawn = part(build)
+            drawn = part(x, y)
             assert drawn.any()
             assert not drawn[outside].any()
+        drawn = chest_body.arms(build, x, y)
+        beside = [(x > left) & (x < right) & (y < top) for left, _, right, top in chest_body.ARM_BOXES]
+        assert not drawn[~(beside[0] | beside[1])].any()
 
 
 def test_line_integral_is_that_of_what_the_maps_hold():

@@ -24,7 +24,9 @@ from xraybench.data.phantom.view import View
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in mm
 Part = Callable[[Array, Array], Array]  # thickness [h,w] at the coordinates x, y of the samples within a box
-HEART_BOX = (-75.0, -165.0, 130.0, 60.0)  # no heart without findings reaches out of it
+Parts = tuple[tuple[Box, Part], ...]
+ARM_BOXES: tuple[Box, ...] = ((-400, -400, -110, 98), (110, -400, 400, 98))
+HEART_BOX: Box = (-75.0, -165.0, 130.0, 60.0)  # no heart without findings reaches out of it
 
 
 def body(build: Build, view: View) -> Maps:
@@ -37,8 +39,10 @@ def body(build: Build, view: View) -> Maps:
     medial = side - along(MEDIASTINUM, y)
     beating = np.zeros_like(x)
     _within(view, beating, HEART_BOX, lambda x, y: heart(build, x, y, build.heart))
-    lung = np.maximum(_lung(wall, medial, above) - (beating + _great_vessels(build, view)), 0)
+    lung = np.maximum(_lung(wall, medial, above) - (beating + _thickest(view, great_vessels(build))), 0)
     soft = _trunk(build, x, y)
+    for box in ARM_BOXES:
+        _within(view, soft, box, lambda x, y: arms(build, x, y), np.maximum)
     soft = np.maximum(soft + np.float32(build.slant) * x * (soft > 0), 0)
     if build.bust:
         _breasts(build, view, soft)
@@ -58,6 +62,14 @@ def _within(view: View, layer: Array, box: Box, part: Part, join: np.ufunc = np.
     window = view.window([(x, y) for x in (left, right) for y in (bottom, top)])
     if window is not None:
         join(layer[window], part(*(axis[window] for axis in view.body)), out=layer[window])
+
+
+def _thickest(view: View, parts: Parts) -> Array:
+    """The thickness [H,W] of parts that do not add up where they overlap."""
+    layer = np.zeros_like(view.body[0])
+    for box, part in parts:
+        _within(view, layer, box, part, np.maximum)
+    return layer
 
 
 def _wall(build: Build, side: Array, y: Array) -> Array:
@@ -105,23 +117,19 @@ def heart(build: Build, x: Array, y: Array, size: float) -> Array:
     return chord(inside, 44.0 * size, 47.0 * size)
 
 
-def _great_vessels(build: Build, view: View) -> Array:
-    """Thickness [H,W] of the aorta's knob and descending part, the pulmonary trunk, the caval and left subclavian veins.
+def great_vessels(build: Build) -> Parts:
+    """The aorta's knob and descending part, the pulmonary trunk, the upper caval vein, the left subclavian vessels.
 
-    Boxes leave room for 12 mm of turn to either side.
+    The boxes leave room for 12 mm of turn to either side.
     """
     turn, wide = 0.5 * build.turn, 1 + 0.16 * max(0.0, (build.age - 40) / 40)
-    parts: tuple[tuple[Box, Part], ...] = (
+    return (
         ((-10, 24, 58, 72), lambda x, y: chord(ellipse(x, y, (24 + turn, 48), (18 * wide, 19 * wide)), 16.0, 20.0)),
         ((0, 0, 62, 34), lambda x, y: chord(ellipse(x, y, (31 + turn, 17), (18, 15), 0.4), 15.0, 16.0)),
         ((-44, -330, 6, 102), lambda x, y: _caval(x, y, turn - 19)),
         ((-8, 45, 46, 123), lambda x, y: chord(ellipse(x, y, (19 + turn, 84), (14, 38)), 14.0, 14.0)),
         ((-4, -330, 66, 48), lambda x, y: _descending(x, y, 20 - 0.3 * turn, 13.0 * wide)),
     )
-    layer = np.zeros_like(view.body[0])
-    for box, part in parts:
-        _within(view, layer, box, part, np.maximum)
-    return layer
 
 
 def _caval(x: Array, y: Array, middle: float) -> Array:
@@ -137,22 +145,20 @@ def _descending(x: Array, y: Array, middle: float, radius: float) -> Array:
 
 
 def _trunk(build: Build, x: Array, y: Array) -> Array:
-    """Thickness [H,W] of trunk, shoulders and neck."""
+    """Thickness [H,W] of trunk, neck and what joins the shoulders."""
     half = along(TORSO, y) + np.float32(build.stout)
     depth = along(TORSO_DEPTH, y) + np.float32(0.8 * build.stout)
     u = np.clip((half - np.abs(x)) / (np.float32(0.55) * half), 0, 1)
-    trunk = depth * 2 * np.sqrt(u * (2 - u))
-    arms = _arms(build, np.abs(x), y)
-    value: Array = np.maximum(trunk, arms)
+    value: Array = depth * 2 * np.sqrt(u * (2 - u))
     return value
 
 
-def _arms(build: Build, side: Array, y: Array) -> Array:
-    """The upper arms hang outwards from the shoulders."""
+def arms(build: Build, x: Array, y: Array) -> Array:
+    """Thickness [H,W] of the upper arms, which hang outwards from the shoulders."""
     lean = np.float32(0.30 + 0.06 * build.jitter[31] - 0.18 * build.portable)
     axis = np.float32(205 + 0.8 * build.stout) + (60 - y) * lean
     half = np.float32(42 + 0.5 * build.stout)
-    inside = smooth_min((half - np.abs(side - axis)) * np.float32(0.95), 96 - y, 20.0)
+    inside = smooth_min((half - np.abs(np.abs(x) - axis)) * np.float32(0.95), 96 - y, 20.0)
     return chord(inside, 40.0, 46.0)
 
 
@@ -200,7 +206,7 @@ def _vascular(maps: Maps) -> None:
 def _airways(maps: Maps) -> None:
     """Trachea, main bronchi and the stomach's gas: air where there was tissue, in place."""
     build, view = maps.build, maps.view
-    maps.air += np.float32(0.8) * _bronchi(view, -2 + 0.3 * build.turn)
+    maps.air += np.float32(0.8) * _thickest(view, bronchi(-2 + 0.3 * build.turn))
     if build.gas:
         x, y = 62 + 12 * build.jitter[39], -152 - build.breath + 4 * build.jitter[38]
         window = view.window([(x + a, y + b) for a in (-40, 40) for b in (-42, 42)])
@@ -209,18 +215,14 @@ def _airways(maps: Maps) -> None:
             maps.air[window] += _gas(maps.x[window], maps.y[window], (x, y), build.gas) * below
 
 
-def _bronchi(view: View, middle: float) -> Array:
-    """Thickness [H,W] of the air in trachea and main bronchi; boxes leave room for 8 mm of `middle` to either side."""
+def bronchi(middle: float) -> Parts:
+    """The air in the trachea, `middle` mm to the left, and the main bronchi; the boxes leave room for 8 mm of it."""
     fork = middle, 40.0
-    parts: tuple[tuple[Box, Part], ...] = (
+    return (
         ((-20, 33, 18, 330), lambda x, y: chord(_trachea(x, y, middle), 8.5, 8.5)),
         ((-40, 6, 14, 48), lambda x, y: chord(_tube(x, y, fork, (-32, 14), 6.5), 6.5, 6.0)),
         ((-18, 3, 51, 47), lambda x, y: chord(_tube(x, y, fork, (44, 10), 5.5), 5.5, 5.0)),
     )
-    layer = np.zeros_like(view.body[0])
-    for box, part in parts:
-        _within(view, layer, box, part, np.maximum)
-    return layer
 
 
 def _trachea(x: Array, y: Array, middle: float) -> Array:
