@@ -10,7 +10,7 @@ import numpy as np
 from xraybench.data.phantom.chest_findings import nothing
 from xraybench.data.phantom.chest_maps import Maps
 from xraybench.data.phantom.chest_places import near, ramp
-from xraybench.data.phantom.shapes import Array
+from xraybench.data.phantom.shapes import segments
 
 Point = tuple[float, float]
 
@@ -22,7 +22,7 @@ def wire(maps: Maps, points: Sequence[Point], radius: float, dense: float, hollo
     wide = radius + max(2.0, 0.5 * pitch)
     mask = _about(maps, path, wide)
     at = np.flatnonzero(mask)
-    away = _distance(maps.x.take(at), maps.y.take(at), path)
+    away = segments(maps.x.take(at), maps.y.take(at), np.hstack((path[:-1], path[1:])).tolist())
     full = ((radius - away) / pitch + 0.5).clip(0, 1) * np.float32(min(1.0, 2 * radius / pitch))
     if hollow:
         full *= np.where(away < 0.6 * radius, np.float32(0.45), np.float32(1))
@@ -40,18 +40,6 @@ def _about(maps: Maps, path: np.ndarray, reach: float) -> np.ndarray:
         if window is not None:
             mask[window] = True
     return mask
-
-
-def _distance(x: Array, y: Array, path: np.ndarray) -> Array:
-    """Distance [N] in mm of points to the nearest of the straight pieces between the points [n,2] of a path."""
-    start = path[:-1, :, None]
-    step = path[1:, :, None] - start
-    (x0, y0), (dx, dy) = (pair.astype(np.float32).swapaxes(0, 1) for pair in (start, step))
-    length = (step**2).sum(1).astype(np.float32)
-    across, up = x - x0, y - y0
-    t = ((across * dx + up * dy) / length).clip(0, 1)
-    value: Array = np.hypot(across - t * dx, up - t * dy).min(0)
-    return value
 
 
 def curve(points: Sequence[Point]) -> np.ndarray:

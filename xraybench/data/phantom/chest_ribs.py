@@ -19,7 +19,7 @@ from xraybench.data.phantom.shapes import Array, chord
 
 COSTAL_END = 50.0  # distance from the midline at which ribs turn into cartilage, which does not show
 WIDE, HIGH = 168, 168  # cells of a trace, of 1 mm: from the midline outwards; upwards, the rib's turn in the middle
-REACH = 2  # mm by which a trace is wider than the rib: places are rounded twice before they are looked up
+REACH = 5, 3  # a trace is wider than its rib by half of so many cells up and across, for places are rounded
 
 
 def rib_height(build: Build, number: int, left: bool) -> float:
@@ -32,10 +32,11 @@ def add_ribs(maps: Maps) -> None:
     """Add the ribs of both sides, in place. All in one go."""
     heights = [tuple(rib_height(maps.build, number, left) for left in (False, True)) for number in range(len(RIBS))]
     near = _near(maps, heights)
-    at, numbers = np.concatenate(near), np.repeat(np.arange(len(RIBS)), [len(part) for part in near])
-    x = maps.x.reshape(-1)[at]
-    turn = np.array(heights, np.float32)[numbers, (x > 0).astype(np.intp)]
-    np.add.at(maps.bone.reshape(-1), at, rib_bone(numbers, np.abs(x), maps.y.reshape(-1)[at] - turn))
+    at, counts = np.concatenate(near), [len(part) for part in near]
+    x, y = maps.x.take(at), maps.y.take(at)
+    right, left = np.repeat(np.array(heights, np.float32).T, counts, axis=1)
+    forms = np.repeat(FORMS, counts, axis=1)
+    np.add.at(maps.bone.reshape(-1), at, rib_bone(forms, np.abs(x), y - np.where(x > 0, left, right)))
 
 
 def _near(maps: Maps, heights: Sequence[tuple[float, ...]]) -> list[NDArray[np.intp]]:
@@ -57,44 +58,41 @@ def _near(maps: Maps, heights: Sequence[tuple[float, ...]]) -> list[NDArray[np.i
 
 @cache
 def _trace(number: int) -> Array:
-    """Where a rib shows, and REACH mm about: bool [HIGH * WIDE], by height above its turn and distance from the midline."""
+    """Where a rib shows, or nearly: bool [HIGH * WIDE], by height above its turn and distance from the midline."""
     up, side = np.mgrid[-HIGH // 2 : HIGH // 2, :WIDE].astype(np.float32)
-    shown = rib_bone(np.full(up.shape, number), side + np.float32(0.5), up + np.float32(0.5)) > 0
-    trace: Array = maximum_filter(shown, 2 * REACH + 1, mode="constant").reshape(-1)
+    shown = rib_bone(FORMS[:, number, None, None], side + np.float32(0.5), up + np.float32(0.5)) > 0
+    trace: Array = maximum_filter(shown, REACH, mode="constant").reshape(-1)
     return trace
 
 
-_HALF, _RISE, _FALL = (np.array([rib[k] for rib in RIBS]) for k in (1, 2, 3))
-_BY_RIB = tuple(  # what `rib_bone` asks of each rib: 1 / half-width, 1 / height behind and in front, droop, half-depth
-    values.astype(np.float32)
-    for values in (
-        1 / _HALF,
-        1 / _RISE,
-        1 / (0.75 * _FALL),
-        0.45 * _FALL / _HALF,
-        np.where(_HALF == _HALF[0], 4.0, 3.0),
-    )
-)
+def _forms() -> Array:
+    half, rise, fall = (np.array([rib[k] for rib in RIBS]) for k in (1, 2, 3))
+    depth = np.where(np.arange(len(RIBS)) > 0, 3.0, 4.0)
+    return np.stack((half, 1 / half, 1 / rise, 1 / (0.75 * fall), 0.45 * fall / half, depth)).astype(np.float32)
 
 
-def rib_bone(numbers: Array, side: Array, up: Array) -> Array:
-    """Compact bone [N] in mm of the ribs `numbers`, `side` mm from the midline and `up` above the rib's turn.
+FORMS = _forms()  # [6,ribs]: half-width, 1 over it, 1 / height behind and in front, droop in front, half of the depth
+
+
+def rib_bone(forms: Array, side: Array, up: Array) -> Array:
+    """Compact bone [N] in mm of ribs of `forms` [6,N], `side` mm from the midline and `up` above the rib's turn.
 
     The back of a rib climbs to the spine, nearly level at its inner end; the front falls, straight: parts of two
     ellipses. Where a rib runs along the beam, near its turn, a ray passes more of it.
     """
-    across, behind, before, droop, depth = (values[numbers] for values in _BY_RIB)
+    half, across, behind, before, droop, depth = forms
     back = up > 0
     height = np.where(back, behind, before)
-    sag = np.maximum(_HALF.astype(np.float32)[numbers] - side, 0) * droop * ~back
+    posterior = back.astype(np.float32)
+    sag = np.maximum(half - side, 0) * droop * (1 - posterior)
     u, v = side * across, (up + sag) * height
     radius = np.sqrt(u * u + v * v)
     slope = np.hypot(u * across, v * height) / radius
-    breadth = np.where(back, np.float32(6.0), np.float32(7.0))
+    breadth = 7 - posterior
     inside = breadth - np.abs(radius - 1) / slope
     bone = chord(inside, breadth, 1.35 * depth)
     bone -= np.float32(0.84) * chord(inside - 1.3, breadth - 1.3, 1.35 * depth - 1.1)
-    longer = 1 + np.float32(1.3) * np.clip(u, 0, 1) ** 10
-    inner = np.where(back, np.float32(12), np.float32(COSTAL_END))
-    value: Array = bone * longer * np.clip((side - inner) * np.float32(1 / 8), 0, 1)
-    return value * np.where(back, np.float32(1), np.float32(0.75))
+    longer = 1 + np.float32(1.3) * u.clip(0, 1) ** 10
+    inner = COSTAL_END - (COSTAL_END - 12) * posterior
+    value: Array = bone * longer * ((side - inner) * np.float32(1 / 8)).clip(0, 1)
+    return value * (np.float32(0.75) + np.float32(0.25) * posterior)

@@ -47,8 +47,9 @@ class Field:
 
     def shadow(self, inside: Array) -> Array:
         """Line integral [H,W] of the collimator's shadow."""
-        near = np.exp(-np.maximum(inside, 0) * np.float32(1 / self.penumbra))
-        far = np.exp(-np.maximum(inside, 0) * np.float32(0.2 / self.penumbra))
+        outwards = -np.maximum(inside, 0)
+        near = np.exp(outwards * np.float32(1 / self.penumbra))
+        far = np.exp(outwards * np.float32(0.2 / self.penumbra))
         value: Array = np.float32(self.rim) * (near + 0.08 * far)
         return value
 

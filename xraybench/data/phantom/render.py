@@ -79,7 +79,9 @@ def detected(signal: Array, pitch: float, exposure: Exposure, noise: Array) -> A
     noise: standard-normal [H,W]; scaled by the root of the expected counts (the normal limit of Poisson), so that two
     radiographs with one noise field differ by their signal only.
     """
-    seen = gaussian_filter(signal, exposure.blur / pitch, mode="nearest", truncate=3)
+    seen = signal
+    if 3 * exposure.blur / pitch >= 0.5:  # a narrower blur reaches no neighbour
+        seen = gaussian_filter(signal, exposure.blur / pitch, mode="nearest", truncate=3)
     counts = exposure.dose * pitch * pitch
     value: Array = np.maximum(seen + noise * np.sqrt(seen / np.float32(counts)), np.float32(1e-4))
     return value

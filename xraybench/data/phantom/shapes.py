@@ -176,10 +176,12 @@ def ellipse(half_width: float, half_height: float, points: int = 12) -> Points:
 
 
 def segments(x: Array, y: Array, strokes: Sequence[tuple[float, float, float, float]]) -> Array:
-    """Distance [H,W] to the nearest of straight strokes (x0, y0, x1, y1)."""
-    nearest = np.full_like(x, np.inf)
-    for x0, y0, x1, y1 in strokes:
-        dx, dy = x1 - x0, y1 - y0
-        t = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0, 1)
-        nearest = np.minimum(nearest, np.hypot(x - x0 - t * dx, y - y0 - t * dy))
+    """Distance, of the shape of x and y, to the nearest of straight strokes (x0, y0, x1, y1); all at once."""
+    start, end = np.split(np.array(strokes, float).reshape(-1, 4, *(1,) * x.ndim), 2, axis=1)
+    step = end - start
+    length = (step**2).sum(1).astype(x.dtype)
+    (x0, y0), (dx, dy) = (pair.astype(x.dtype).swapaxes(0, 1) for pair in (start, step))
+    across, up = x - x0, y - y0
+    t = ((across * dx + up * dy) / length).clip(0, 1)
+    nearest: Array = np.hypot(across - t * dx, up - t * dy).min(0, initial=np.inf)
     return nearest

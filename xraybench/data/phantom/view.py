@@ -31,14 +31,20 @@ class View:
     @cached_property
     def film(self) -> tuple[Array, Array]:
         """Millimetres to the right of and above the image's centre, both float32 [size,size]."""
-        ruler = (np.arange(self.size, dtype=np.float32) - (self.size - 1) / 2) * np.float32(self.pitch)
-        right, down = np.meshgrid(ruler, ruler)
+        right, down = np.meshgrid(self._ruler, self._ruler)
         return right, -down
+
+    @property
+    def _ruler(self) -> Array:
+        """Millimetres from the middle at each pixel along a side."""
+        value: Array = (np.arange(self.size, dtype=np.float32) - (self.size - 1) / 2) * np.float32(self.pitch)
+        return value
 
     @cached_property
     def body(self) -> tuple[Array, Array]:
         """The body's coordinates x, y of every pixel, both float32 [size,size] in mm."""
-        right, up = self.film
+        right = self._ruler
+        up = -right[:, None]
         c, s = np.float32(cos(self.angle)), np.float32(sin(self.angle))
         x, y = c * right + s * up, c * up - s * right
         return (-x if self.mirror else x) + np.float32(self.centre[0]), y + np.float32(self.centre[1])
