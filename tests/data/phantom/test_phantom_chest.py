@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from xraybench.data.phantom import chest_body
 from xraybench.data.phantom.chest import DIFFERENCE, Chest, Finding, boxes
+from xraybench.data.phantom.chest_anatomy import RIBS
 from xraybench.data.phantom.chest_body import body, heart
 from xraybench.data.phantom.chest_findings import GRADES, TB_FINDINGS
 from xraybench.data.phantom.chest_lookalikes import LOOK_ALIKES
 from xraybench.data.phantom.chest_maps import AERATED, COMPACT, SOFT
 from xraybench.data.phantom.chest_maps import ellipse as inside_ellipse
-from xraybench.data.phantom.chest_render import binned, smooth_field
+from xraybench.data.phantom.chest_render import _added_rows, binned, smooth_field
+from xraybench.data.phantom.chest_ribs import FORMS, add_ribs, rib_bone, rib_height
 from xraybench.data.phantom.chest_subject import Subject
 from xraybench.data.phantom.tb_cases import TbPopulation, draw_tb
 from xraybench.data.phantom.view import View
@@ -164,6 +166,23 @@ def test_parts_drawn_in_a_box_do_not_reach_out_of_it(portable):
         assert not drawn[~(beside[0] | beside[1])].any()
 
 
+@pytest.mark.parametrize("pitch", [1.3, 6.1])
+@pytest.mark.parametrize("angle", [-0.3, 0.12])
+def test_ribs_drawn_along_their_traces_are_those_drawn_everywhere(pitch, angle):
+    for seed in range(6):
+        size = round(420 / pitch)
+        maps = body(subject(seed, portable=seed % 2 == 0).build(), View(size, pitch, (4.0, -20.0), angle))
+        maps.bone[:] = 0
+        add_ribs(maps)
+        everywhere = np.zeros_like(maps.bone)
+        for number in range(len(RIBS)):
+            for left in (False, True):
+                side = maps.x > 0 if left else maps.x <= 0
+                up = maps.y - np.float32(rib_height(maps.build, number, left))
+                everywhere += rib_bone(FORMS[:, number, None, None], np.abs(maps.x), up) * side
+        np.testing.assert_allclose(maps.bone, everywhere, atol=1e-5)
+
+
 def test_line_integral_is_that_of_what_the_maps_hold():
     maps = body(replace(subject(1).build(), size=1.0), View(64, 6.0, (0.0, -25.0)))
     expected = SOFT * np.maximum(maps.soft - maps.air, 0) + (COMPACT - SOFT) * maps.bone
@@ -193,6 +212,14 @@ def test_smooth_field_keeps_a_plane_and_a_constant(size):
     ramp = np.linspace(0, 1, size, dtype=np.float32)[None].repeat(size, 0)
     middle = slice(size * 2 // 5, size * 3 // 5)
     np.testing.assert_allclose(smooth_field(ramp, 390 / size, 12.0)[middle, middle], ramp[middle, middle], atol=0.02)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 8, 9, 10, 13])
+def test_added_rows_round_as_reduceat_does(step):
+    values = np.random.default_rng(step).random((7 * step, 11), dtype=np.float32)
+    expected = np.add.reduceat(values, np.arange(0, len(values), step), axis=0)
+    np.testing.assert_array_equal(_added_rows(values, step), expected)
+    np.testing.assert_allclose(expected, values.reshape(7, step, 11).sum(1), rtol=1e-6)
 
 
 def test_text_and_frame_masks():

@@ -64,6 +64,18 @@ def test_distance_to_a_stroke():
     np.testing.assert_allclose(segments(x, y, [(0, 0, 1, 0)]), [2, 2, 2])
 
 
+def test_distance_to_strokes_is_that_to_the_nearest_of_their_points():
+    rng = np.random.default_rng(2)
+    x, y = rng.uniform(-5, 5, (2, 6, 7))
+    strokes = rng.uniform(-5, 5, (5, 4))
+    t = np.linspace(0, 1, 4001)
+    points = np.concatenate([np.outer(1 - t, stroke[:2]) + np.outer(t, stroke[2:]) for stroke in strokes])
+    expected = np.hypot(x[..., None] - points[:, 0], y[..., None] - points[:, 1]).min(-1)
+    np.testing.assert_allclose(segments(x, y, strokes.tolist()), expected, atol=2e-3)
+    assert segments(x.astype(np.float32), y.astype(np.float32), strokes.tolist()).dtype == np.float32
+    assert np.isinf(segments(x, y, [])).all()
+
+
 @pytest.mark.parametrize("mirror", [False, True])
 def test_view_takes_points_to_the_film_and_back(mirror):
     view = View(size=50, pitch=0.5, centre=(3.0, -4.0), angle=0.4, mirror=mirror)

@@ -8,10 +8,10 @@ import numpy as np
 
 from xraybench.data.phantom.chest_anatomy import RIBS
 from xraybench.data.phantom.chest_body import heart
-from xraybench.data.phantom.chest_ribs import rib_height
 from xraybench.data.phantom.chest_findings import Draw, effusion, graded, haze, infiltrate, nothing
 from xraybench.data.phantom.chest_maps import AERATED, Maps, ellipse
 from xraybench.data.phantom.chest_places import blob, near, ramp, spot
+from xraybench.data.phantom.chest_ribs import rib_height
 from xraybench.data.phantom.chest_textures import cloud
 from xraybench.data.phantom.shapes import chord, segments, smooth_min
 

@@ -43,8 +43,8 @@ def smooth_field(values: Array, pitch: float, reach: float) -> Array:
 
 
 def _added_rows(values: Array, step: int) -> Array:
-    """Sums of `step` rows each, as `np.add.reduceat` rounds them; up to 9 rows, whole rows are quicker."""
-    if not 1 < step < 10:
+    """Sums of `step` rows each, as `np.add.reduceat` rounds them; up to 8 rows, whole rows are quicker."""
+    if not 1 < step < 9:
         reduced: Array = np.add.reduceat(values, np.arange(0, len(values), step), axis=0)
         return reduced
     first, *rest = (values[row::step] for row in range(step))
@@ -54,7 +54,7 @@ def _added_rows(values: Array, step: int) -> Array:
 
 @cache
 def _interpolation(size: int, step: int) -> tuple[NDArray[np.intp], Array, Array]:
-    """For each of `size` samples the number of the block of `step` samples before it, and the weights [size,1] of two."""
+    """The block of `step` samples before each of `size` samples, and the weights [size,1] of it and the next block."""
     blocks = size // step
     at = np.clip((np.arange(size, dtype=np.float32) + 0.5) / step - 0.5, 0, blocks - 1)
     first = np.minimum(at.astype(np.intp), blocks - 2)
