@@ -1,7 +1,7 @@
 """The chest in frontal view: outlines in mm of a grown man of middle build, and how persons differ.
 
-Origin: the midline at the level of the carina; +x to the patient's left (the image's right), +y up. Sizes follow
-what frontal radiographs of adults show: lungs 27 cm high and 29 cm wide, a heart of half the thorax.
+Origin: the midline 4 cm below the carina, at the hila; +x to the patient's left (the image's right), +y up. Sizes
+follow what frontal radiographs of adults show: lungs 27 cm high and 29 cm wide, a heart of half the thorax.
 """
 
 from __future__ import annotations
