@@ -20,7 +20,7 @@ from xraybench.data.phantom.marks import Field
 from xraybench.data.phantom.shapes import Array
 from xraybench.data.phantom.view import View
 
-PHANTOM_VERSION = 1  # of what is drawn: raise it with every change of a pixel
+PHANTOM_VERSION = 2  # of what is drawn: raise it with every change of a pixel
 DIFFERENCE = 4 / 255  # a pixel differs from its twin's where the grey value (0 to 1) changes by at least this
 FINE = 112  # images up to so many pixels are sampled 2 x 2 a pixel
 RIM = 2.0  # mm of the field's edge that count as frame

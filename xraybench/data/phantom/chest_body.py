@@ -20,7 +20,7 @@ from xraybench.data.phantom.chest_bones import skeleton
 from xraybench.data.phantom.chest_maps import AERATED, Maps, ellipse
 from xraybench.data.phantom.chest_textures import cloud, turned, vessels
 from xraybench.data.phantom.shapes import Array, along, chord, smooth_max, smooth_min
-from xraybench.data.phantom.view import View
+from xraybench.data.phantom.view import View, Window
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in mm
 Part = Callable[[Array, Array], Array]  # thickness [h,w] at the coordinates x, y of the samples within a box
@@ -208,11 +208,11 @@ def _airways(maps: Maps) -> None:
     build, view = maps.build, maps.view
     maps.air += np.float32(0.8) * _thickest(view, bronchi(-2 + 0.3 * build.turn))
     if build.gas:
-        x, y = 62 + 12 * build.jitter[39], -152 - build.breath + 4 * build.jitter[38]
-        window = view.window([(x + a, y + b) for a in (-40, 40) for b in (-42, 42)])
+        half = 17 + 0.2 * build.gas
+        at = 62 + 12 * build.jitter[39], -108 - build.breath - 0.7 * half + 4 * build.jitter[38]
+        window = view.window([(at[0] + a, at[1] + b) for a in (-40, 40) for b in (-42, 42)])
         if window is not None:
-            below = np.clip((-maps.above[window] - 6) * np.float32(1 / 8), 0, 1)
-            maps.air[window] += _gas(maps.x[window], maps.y[window], (x, y), build.gas) * below
+            maps.air[window] += _gas(maps, window, at, half)
 
 
 def bronchi(middle: float) -> Parts:
@@ -230,9 +230,13 @@ def _trachea(x: Array, y: Array, middle: float) -> Array:
     return smooth_min(8.5 - np.abs(x - np.float32(middle)), y - 34, 8.0)
 
 
-def _gas(x: Array, y: Array, at: tuple[float, float], depth: float) -> Array:
-    """Thickness [H,W] of the air in the stomach."""
-    return chord(ellipse(x, y, at, (32, 17 + 0.2 * depth), -0.2), 16.0, 0.5 * depth)
+def _gas(maps: Maps, window: Window, at: tuple[float, float], half: float) -> Array:
+    """Thickness of the air in the stomach: close beneath the dome, over a level of fluid in who stands."""
+    x, y = maps.x[window], maps.y[window]
+    inside = smooth_min(ellipse(x, y, at, (34, half), -0.2), -maps.above[window] - np.float32(7), 5.0)
+    air = chord(inside, 16.0, 0.5 * maps.build.gas)
+    level = at[1] - 0.2 * half
+    return air if maps.build.portable else air * np.clip((y - np.float32(level)) * np.float32(1 / 3), 0, 1)
 
 
 def _tube(x: Array, y: Array, start: tuple[float, float], end: tuple[float, float], radius: float) -> Array:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
+from scipy.ndimage import label
 
 from xraybench.data.phantom.chest_maps import PARENCHYMA, Maps
 from xraybench.data.phantom.chest_places import Near, blob, near, ramp, spot
@@ -30,6 +31,15 @@ def graded(rng: np.random.Generator, grade: str, ranges: tuple[Range, Range, Ran
 def nothing(maps: Maps) -> np.ndarray:
     """An empty mask."""
     return np.zeros(maps.x.shape, bool)
+
+
+def largest(mask: np.ndarray) -> np.ndarray:
+    """The largest connected part of a mask [H,W]: a reader outlines one thing, not the crumbs that a rule leaves."""
+    parts, count = label(mask)
+    if count < 2:
+        return mask
+    kept: np.ndarray = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
+    return kept
 
 
 def haze(maps: Maps, at: Near, inside: Array, strength: float, edge: float, clumps: float = 0.3) -> None:
@@ -97,7 +107,8 @@ def effusion(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
     surface = corner + np.float32(height) * (np.float32(1 - climb) + np.float32(climb) * np.exp(-wall / np.float32(22)))
     depth = np.where(side, surface - maps.y, np.float32(-50))
     maps.air -= np.float32(0.93) * ramp(depth + 4, 14) * np.minimum(maps.air, maps.lung)
-    return (depth > -1) & side & (maps.wall > 0) & (maps.medial > 3) & (maps.above > -12) & (maps.heart < 40)
+    seen = (depth > -1) & side & (maps.wall > 0) & (maps.medial > 3) & (maps.above > -12) & (maps.heart < 40)
+    return largest(seen)
 
 
 def nodules(maps: Maps, rng: np.random.Generator, grade: str) -> np.ndarray:
