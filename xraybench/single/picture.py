@@ -92,7 +92,7 @@ def _scale(axes: Axes, found: MapOf) -> None:
     low = -1.0 if found.signed else 0.0
     level = np.tile(np.linspace(low, 1, 201), (8, 1))
     axes.imshow(lay_over(np.full(level.shape, 96, dtype=np.uint8), level, 1.0, found.signed), aspect="auto")
-    end = f"{found.scale:.3g}"
+    end = f"{found.scale:.3g}" if found.scale >= 0.01 else f"{found.scale:.2g}"  # three words share the line
     ends = [f"−{end} against", "0", f"for +{end}"] if found.signed else ["0", "", end]
     for where, text, align in zip((0, 0.5, 1), ends, ("left", "center", "right"), strict=True):
         axes.text(where, -0.5, text, transform=axes.transAxes, fontsize=SMALL - 1, color=QUIET, ha=align, va="top")
