@@ -65,11 +65,17 @@ def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
 
 
 def _in_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """[B,P]: `value(starts, counts)` of each group of equal neighbours, for all entries of it; places count from 0.
+    """[B,P]: `value(starts, counts)` of each group of equal neighbours, for all entries of it; places count from 0."""
+    places = torch.arange(rows.shape[1], device=rows.device)
+    found = value(places, torch.ones_like(places)).repeat(len(rows), 1)
+    tied = (rows[:, 1:] == rows[:, :-1]).any(1)
+    if tied.any():
+        found[tied] = _in_tied_groups(rows[tied], value)
+    return found
 
-    No group reaches over the end of a row.
-    """
-    begins = functional.pad(rows[:, 1:] != rows[:, :-1], (1, 0), value=True)
+
+def _in_tied_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    begins = functional.pad(rows[:, 1:] != rows[:, :-1], (1, 0), value=True)  # none reaches over the end of a row
     starts = begins.flatten().nonzero()[:, 0]
     counts = starts.diff(append=starts.new_tensor([rows.numel()]))
     spread = value(starts, counts).repeat_interleave(counts, output_size=rows.numel()).view(rows.shape)
