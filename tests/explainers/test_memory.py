@@ -70,6 +70,24 @@ def test_64_steps_on_a_densenet169_stay_under_two_gib():
     assert peak_bytes("integrated-gradients(steps=64)", "densenet169", 320, 1) < 2 * 2**30
 
 
+FEW = {  # what is spent does not change what is held: the tests above
+    "rise": "rise(masks=16)", "lime": "lime(samples=16)", "kernel-shap": "kernel-shap(samples=16)",
+    "feature-ablation": "feature-ablation(segments=8)", "occlusion": "occlusion(window=0.25, stride=0.25)",
+    "integrated-gradients": "integrated-gradients(steps=16)", "expected-gradients": "expected-gradients(samples=16)",
+    "smoothgrad": "smoothgrad(samples=16)", "smoothgrad-squared": "smoothgrad-squared(samples=16)",
+    "vargrad": "vargrad(samples=16)", "score-cam": "score-cam(channels=8)", "ablation-cam": "ablation-cam(channels=8)",
+    "deepliftshap": "deepliftshap(baselines=2)",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(registry.EXPLAINERS))
+def test_no_method_holds_four_gib_on_a_densenet121(name):
+    if name == "attention-rollout":
+        pytest.skip("a densenet has no attention")
+    assert peak_bytes(FEW.get(name, name), "densenet121", 224, 16) < 4 * 2**30
+
+
 def test_larger_images_are_forwarded_in_smaller_batches_on_a_cpu():
     sizes = [batch_size_of(side, torch.device("cpu")) for side in (28, 64, 224, 320, 2000)]
     assert sizes == [64, 64, 6, 3, 1]
