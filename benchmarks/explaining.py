@@ -11,6 +11,7 @@ parameters take their defaults.
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -181,6 +182,7 @@ def main() -> None:
     for name in asked.names or [*registry.EXPLAINERS, *EXTRA]:
         try:
             rows.append(measure(name, case, asked.pairs, asked.device))
+            print(f"{name}: {rows[-1].ratio:.2f}", file=sys.stderr, flush=True)
         except NotApplicableError as error:
             skipped[name] = error.message
     if asked.json:
