@@ -111,6 +111,11 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=11)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
+    known = {case.model for case, _ in (GPU if options.device == "cuda" else CPU)}
+    if unknown := set(options.names) - known:
+        parser.error(
+            f"not measured on {options.device}: {', '.join(sorted(unknown))}; there is {', '.join(sorted(known))}"
+        )
     torch.set_num_threads(1)
     found = []
     for row in rows(options.device, options.pairs, options.names):

@@ -151,6 +151,8 @@ def stop(process: subprocess.Popen[Any]) -> int:
     """End a command as a person would, and harder where that does not help; its exit code."""
     for one in STOPPING:
         if process.poll() is None:
+            if one == signal.SIGKILL:
+                os.killpg(process.pid, one)  # its workers, too: it leads a session of its own
             process.send_signal(one)
             try:
                 process.wait(GRACE)
@@ -176,11 +178,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--minutes", type=float, default=9.0, help="after which this call has ended")
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--mnist", default=os.environ.get("XRAYBENCH_DATA_MNIST"), metavar="FOLDER")
     parser.add_argument("--list", action="store_true", help="say how all stands, and do nothing")
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
+    if not asked.list and 60 * asked.minutes <= 3 * GRACE:
+        parser.error(f"--minutes {asked.minutes:g}: a command needs {2 * GRACE:.0f} s to end, so give a minute or more")
+    if asked.mnist is not None and not Path(asked.mnist).is_dir():
+        parser.error(f"--mnist {asked.mnist}: no such folder")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends this call ends its command, too
     entries = campaign(asked.out, asked.device, asked.mnist)
     if asked.list:

@@ -11,11 +11,12 @@ from skimage.segmentation import slic
 from torch import Tensor
 
 COMPACTNESS, SIGMA = 0.1, 1.0  # of SLIC, for one channel scaled to [0, 1], smoothed so that noise makes no segments
-REMEMBERED = 256  # images whose superpixels are found again by the next method: 50 MB at 224 pixels
+REMEMBERED = 256  # images whose superpixels are found again by the next method: 100 MB at 224 pixels
 
 
 def superpixels(image: Tensor, segments: int) -> Tensor:
-    """Int64 [H,W], numbered from 0 without gaps: at most `segments` SLIC superpixels of the mean over channels.
+    """Int64 [H,W], numbered from 0 without gaps: at most `segments` SLIC superpixels of the mean over channels (as
+    float32).
 
     Made once for an image, whichever methods and metrics ask.
     """
@@ -25,7 +26,7 @@ def superpixels(image: Tensor, segments: int) -> Tensor:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _numbers(content: bytes, shape: tuple[int, int], segments: int) -> NDArray[np.int16]:
+def _numbers(content: bytes, shape: tuple[int, int], segments: int) -> NDArray[np.int32]:
     grey = np.frombuffer(content, np.float32).reshape(shape).astype(np.float64)
     spread = float(np.ptp(grey))
     scaled = (grey - grey.min()) / spread if spread else np.zeros_like(grey)
@@ -35,7 +36,7 @@ def _numbers(content: bytes, shape: tuple[int, int], segments: int) -> NDArray[n
             break
         found = _slic(scaled, wanted)
     _, numbers = np.unique(found, return_inverse=True)
-    return numbers.reshape(found.shape).astype(np.int16)
+    return numbers.reshape(found.shape).astype(np.int32)
 
 
 def _slic(grey: NDArray[np.float64], wanted: int) -> NDArray[np.int64]:

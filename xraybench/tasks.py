@@ -63,7 +63,7 @@ class Stage(_Table):
     class_weights: Literal["balanced"] | list[float] | None = None
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     dropout: float | None = Field(default=None, ge=0, lt=1)  # of every dropout layer, instead of the architecture's
-    bf16: bool | Literal["everywhere"] = False  # autocast to bfloat16 on a GPU (true), or on a CPU as well
+    bf16: Literal[False, True, "everywhere"] = False  # autocast to bfloat16 on a GPU (true), or on a CPU as well
     compile: bool = False  # torch.compile, on a GPU with CUDA graphs; rounding differs from what is not compiled
 
     flip: bool = False  # random left-right flip

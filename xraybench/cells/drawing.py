@@ -25,8 +25,9 @@ def drawn(desk: Bench, reference: Reference) -> Tensor:
 
 def drawn_where_read(desk: Bench, reference: Reference) -> tuple[Tensor, Cost, dict[str, float | None]]:
     """The same, at no cost. A map of an image that nobody read is NaN, which leaves its scores undefined; noted is
-    how many those are. The points that radiologists marked stand out of what they outlined by so little that they are
-    the map's maximum, on which the pointing game turns, and that no threshold tells them apart.
+    how many those are. The points that radiologists marked stand out of what they outlined by so little that no
+    threshold tells them apart: they are the map's maximum, on which the pointing game turns, and come first where a
+    metric ranks pixels.
     """
     maps = drawn(desk, reference)
     if reference.region != "human" or READ not in desk.regions:
@@ -38,9 +39,11 @@ def drawn_where_read(desk: Bench, reference: Reference) -> tuple[Tensor, Cost, d
 
 
 def _pointed(points: Tensor, outlined: Tensor) -> Tensor:
-    """Bool [M,S,S]: squares about points as far as they lie in the outline; whole where none of an image's does."""
+    """Bool [M,S,S]: squares about points as far as they lie in the outline; whole where an outline holds none of its
+    points; none where nothing was outlined."""
     inside = points & outlined
-    return torch.where(inside.flatten(1).any(1)[:, None, None], inside, points)
+    astray = outlined.flatten(1).any(1) & ~inside.flatten(1).any(1)
+    return torch.where(astray[:, None, None], points, inside)
 
 
 def _masks(desk: Bench, reference: Reference) -> Tensor:

@@ -54,7 +54,7 @@ def _box(text: str | None) -> tuple[float, float, float, float] | None:
     if text is None:
         return None
     try:
-        x, y, width, height = (float(part) for part in text.split(","))
-    except ValueError as error:
+        x, y, width, height = (round(float(part)) for part in text.split(","))
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"cannot read --box {text!r}", "give X,Y,WIDTH,HEIGHT in pixels") from error
     return x, y, width, height

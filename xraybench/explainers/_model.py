@@ -20,6 +20,7 @@ def explained(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.eval()
+        model.requires_grad_(False)
         _set(learning, free, to=True)
 
 

@@ -91,7 +91,7 @@ def _coarser(x: Tensor) -> Tensor:
 
 
 def _finer(x: Tensor) -> Tensor:
-    """Every value for four pixels, smoothed; a constant stays one."""
+    """Every value for four pixels, smoothed; beyond the border lies 0."""
     return _smooth(functional.interpolate(x, scale_factor=2, mode="nearest"))
 
 

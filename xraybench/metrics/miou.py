@@ -44,9 +44,9 @@ class Miou:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        share = isinstance(self.threshold, int | float) and 0 <= self.threshold < 1
+        share = not isinstance(self.threshold, str | bool) and 0 <= self.threshold < 1
         if self.threshold not in (OTSU, TUNED) and not share:
-            hint = 'a share of the maximum from 0 to 1, "otsu" or "tuned"'
+            hint = 'a share of the maximum, 0 or more and below 1, "otsu" or "tuned"'
             raise UsageError(f"miou with threshold={self.threshold}", hint)
 
     @property

@@ -57,11 +57,11 @@ def _near(maps: Maps, heights: Sequence[tuple[float, ...]]) -> list[NDArray[np.i
 
 
 @cache
-def _trace(number: int) -> Array:
+def _trace(number: int) -> np.ndarray:
     """Where a rib shows, or nearly: bool [HIGH * WIDE], by height above its turn and distance from the midline."""
     up, side = np.mgrid[-HIGH // 2 : HIGH // 2, :WIDE].astype(np.float32)
     shown = rib_bone(FORMS[:, number, None, None], side + np.float32(0.5), up + np.float32(0.5)) > 0
-    trace: Array = maximum_filter(shown, REACH, mode="constant").reshape(-1)
+    trace: np.ndarray = maximum_filter(shown, REACH, mode="constant").reshape(-1)
     return trace
 
 
