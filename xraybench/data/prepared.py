@@ -25,7 +25,7 @@ import pandas as pd
 
 from xraybench.results import replacing
 
-FORMAT = 2  # of the folder
+FORMAT = 3  # of the folder: raised with what is kept there (3: flipped legends)
 STORED = "stored"
 TWINS, FLIPPED, ROWS = "_twins", "_flipped", "_rows"
 EXPLAINED, VALIDATION = "explained.npz", "validation.npz"
