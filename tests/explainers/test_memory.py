@@ -81,10 +81,8 @@ FEW = {  # what is spent does not change what is held: the tests above
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(registry.EXPLAINERS))
+@pytest.mark.parametrize("name", sorted(registry.EXPLAINERS.keys() - {"attention-rollout"}))  # it has no attention
 def test_no_method_holds_four_gib_on_a_densenet121(name):
-    if name == "attention-rollout":
-        pytest.skip("a densenet has no attention")
     assert peak_bytes(FEW.get(name, name), "densenet121", 224, 16) < 4 * 2**30
 
 
