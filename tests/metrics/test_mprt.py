@@ -56,6 +56,14 @@ def test_only_the_chosen_units_change_each_by_a_draw_of_its_own():
     assert torch.equal(again[4].weight, changed[4].weight)
 
 
+def test_a_normalisation_without_weights_is_drawn_with_its_layer():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=False), nn.Conv2d(4, 2, 3))
+    with torch.no_grad():
+        model[1].running_mean.fill_(3.0)
+    assert units(model) == [("0", "1"), ("2",)]
+    assert randomised(model, units(model))[1].running_mean.eq(0).all()
+
+
 def test_a_draw_is_from_the_layers_own_initial_distribution():
     model = nn.Sequential(nn.Conv2d(8, 64, 5), nn.BatchNorm2d(64))
     with torch.no_grad():

@@ -77,7 +77,7 @@ def give_back(model: nn.Module, original: nn.Module, chosen: Sequence[Unit]) -> 
 
 def _draw(module: nn.Module, seed: int) -> None:
     """Draw a module's own parameters on the CPU, so that every device draws the same; no global state moves."""
-    here = next(module.parameters(recurse=False)).device.type == "cpu"
+    here = all(value.device.type == "cpu" for value in chain(module.parameters(), module.buffers()))
     drawn = module if here else copy.deepcopy(module).cpu()
     state = torch.get_rng_state()
     try:
