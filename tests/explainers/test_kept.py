@@ -1,6 +1,7 @@
 """Relevance goes through a copy that is prepared once while the model is the same, and anew when it is not."""
 
 import copy
+import dataclasses
 import gc
 import weakref
 from collections.abc import Callable
@@ -11,11 +12,13 @@ import torch
 from torch import nn
 
 from xraybench.counting import counting
-from xraybench.explainers import _kept
+from xraybench.explainers import _kept, _relevance
 from xraybench.explainers._relevance import prepared
+from xraybench.explainers.deeplift import DeepLift
 from xraybench.explainers.lrp import EpsilonPlusFlat, ExcitationBackprop
 from xraybench.explainers.zennit_peer import Zennit
 from xraybench.metrics._randomise import randomised, units
+from xraybench.spec import Context
 
 LRP = EpsilonPlusFlat()
 
@@ -29,7 +32,7 @@ def made(monkeypatch) -> list[str]:
         found.append(bn)
         return prepared(model, bn)
 
-    monkeypatch.setattr(_kept, "prepared", counted)
+    monkeypatch.setattr(_relevance, "prepared", counted)
     return found
 
 
@@ -142,9 +145,24 @@ def test_the_copy_goes_with_the_model_even_where_a_hook_knows_the_model(build, e
     model = build("small-cnn")
     handle = model.register_forward_hook(partial(looks, known=[model]))
     explain(model)
-    gone = weakref.ref(_kept._KEPT[model].copy)
+    gone = weakref.ref(_kept._KEPT[model].made["relevance"].module)
     handle.remove()
     del model, handle
     for _ in range(3):  # one that another thread has begun makes this one do nothing
         gc.collect()
     assert gone() is None
+
+
+def test_a_baseline_passes_once_while_it_and_the_model_are_the_same(build, images, targets, context_of):
+    model, context = build("small-cnn"), context_of(images)
+    other = dataclasses.replace(context, baseline=context.baseline + 0.1)
+
+    def forwards(given: Context) -> int:
+        with counting(model) as count:
+            maps = DeepLift()(model, images, targets, given)
+        assert torch.equal(maps, DeepLift()(copy.deepcopy(model), images, targets, given))
+        return count.forwards - len(images)
+
+    assert [forwards(given) for given in (context, context, other, other, context)] == [1, 0, 1, 0, 1]
+    model.get_parameter(next(iter(dict(model.named_parameters())))).data.mul_(-1)
+    assert [forwards(context), forwards(context)] == [1, 0]

@@ -1,4 +1,4 @@
-"""The copies that relevance is propagated through, each kept with its model: prepared once while the model is the same.
+"""What explainers make of a model before they look at an image, kept with it: made once while the model is the same.
 
 Same are modules that print alike and weights and buffers of equal values. Values are compared, not version counters:
 an edit through `.data`, as randomisation tests make them, leaves no other trace.
@@ -6,38 +6,36 @@ an edit through `.data`, as randomisation tests make them, leaves no other trace
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-from xraybench.explainers._copy import with_hooks_of
-from xraybench.explainers._relevance import prepared
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """A prepared copy, and what it was made of."""
+    """A model as it was, and what was made of it, by kind."""
 
-    copy: nn.Module
-    bn: str
     printed: str
     values: dict[str, Tensor]
+    made: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: nn.Module, bn: str) -> _Kept:
-        values = {name: value.detach().clone() for name, value in _values(model).items()}
-        return cls(prepared(model, bn), bn, repr(model), values)
+    def of(cls, model: nn.Module) -> _Kept:
+        return cls(repr(model), {name: value.detach().clone() for name, value in _values(model).items()})
 
-    def fits(self, model: nn.Module, bn: str) -> bool:
-        """Whether a copy made now would be the same."""
+    def fits(self, model: nn.Module) -> bool:
+        """Whether the model is still what it was."""
         values = _values(model)
         return (
-            (bn, repr(model), values.keys()) == (self.bn, self.printed, self.values.keys())
+            (repr(model), values.keys()) == (self.printed, self.values.keys())
             and all((v.dtype, v.device) == (self.values[k].dtype, self.values[k].device) for k, v in values.items())
             and all(torch.equal(value, self.values[name]) for name, value in values.items())
         )
@@ -47,17 +45,19 @@ _KEPT: WeakKeyDictionary[nn.Module, _Kept] = WeakKeyDictionary()
 
 
 @contextmanager
-def kept(model: nn.Module, bn: str) -> Iterator[nn.Module]:
-    """The model's prepared copy, with the hooks that the model as a whole has now.
+def kept(model: nn.Module, kind: str, serves: Callable[[Made], bool], make: Callable[[], Made]) -> Iterator[Made]:
+    """What was made of the model, the last of its kind where it still `serves`, a new one otherwise.
 
-    Nobody else has it meanwhile, and it is not kept after an exception inside. NotApplicableError as `prepared`.
+    Nobody else has it meanwhile, and it is not kept after an exception inside. It may not refer to the model: it would
+    keep it alive.
     """
-    found = _KEPT.pop(model, None)
-    if found is None or not found.fits(model, bn):
-        found = _Kept.of(model, bn)
-    yield with_hooks_of(model, found.copy)
-    with_hooks_of(nn.Module(), found.copy)
-    _KEPT[model] = found
+    found = _KEPT.get(model)
+    if found is None or not found.fits(model):
+        found = _KEPT[model] = _Kept.of(model)
+    last = found.made.pop(kind, None)
+    made = last if last is not None and serves(last) else make()
+    yield made
+    found.made[kind] = made
 
 
 def _values(model: nn.Module) -> dict[str, Tensor]:

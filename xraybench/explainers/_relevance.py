@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -12,7 +15,8 @@ from zennit.types import Convolution, Linear
 
 from xraybench.errors import NotApplicableError
 from xraybench.explainers._batches import in_batches
-from xraybench.explainers._copy import detached_copy
+from xraybench.explainers._copy import detached_copy, with_hooks_of
+from xraybench.explainers._kept import kept
 from xraybench.explainers._lrp_canoniser import Threshold, canonised
 from xraybench.explainers._lrp_sums import with_sums
 from xraybench.explainers._model import explained
@@ -23,6 +27,22 @@ ZERO_BIAS = "bias"  # biases take no relevance, so that what arrives at the imag
 
 
 PASSING = ((Threshold, Pass()), (nn.LocalResponseNorm, Pass()))  # what hands relevance on as it comes
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A prepared copy, and how its BatchNorms were treated."""
+
+    module: nn.Module
+    bn: str
+
+
+@contextmanager
+def prepared_once(model: nn.Module, bn: str) -> Iterator[nn.Module]:
+    """The model's prepared copy, with the hooks that the model as a whole has now. Raises as `prepared`."""
+    with kept(model, "relevance", lambda copy: copy.bn == bn, lambda: _Copy(prepared(model, bn), bn)) as copy:
+        yield with_hooks_of(model, copy.module)
+        with_hooks_of(nn.Module(), copy.module)
 
 
 def prepared(model: nn.Module, bn: str) -> nn.Module:

@@ -11,19 +11,21 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from xraybench.errors import NotApplicableError
+from xraybench.explainers._kept import kept
 
 ELEMENTWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus)
 SIGMOIDAL = (nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.Softsign)
 POOLINGS = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 ROUNDING = 8  # differences of less than so many units of rounding take the derivative
 
-Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]
+Hook = Callable[[str, nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -34,41 +36,59 @@ class Seen:
     output: Tensor
 
 
-def baseline_pass(model: nn.Module, baseline: Tensor) -> tuple[Tensor, dict[nn.Module, Seen]]:
-    """Logits of the baseline [C,H,W] -> [K], and what every nonlinearity saw."""
-    seen: dict[nn.Module, Seen] = {}
+@dataclass(frozen=True)
+class _Reference:
+    """A baseline [C,H,W], its logits [K], and what every nonlinearity of the model, by name, saw of it."""
 
-    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if module in seen:
-            raise NotApplicableError("one activation module is used twice: DeepLIFT needs one for each use")
-        seen[module] = Seen(inputs[0].detach(), output.detach())
+    baseline: Tensor
+    logits: Tensor
+    seen: dict[str, Seen]
 
-    with torch.no_grad(), _hooked(model, record):
-        logits: Tensor = model(baseline.unsqueeze(0))
-    return logits[0], seen
+    def serves(self, baseline: Tensor) -> bool:
+        """Whether it is of this very baseline."""
+        mine = self.baseline
+        return (mine.dtype, mine.device) == (baseline.dtype, baseline.device) and torch.equal(mine, baseline)
 
 
 @contextmanager
-def rescaled(model: nn.Module, seen: dict[nn.Module, Seen]) -> Iterator[None]:
-    """Gradients through the model are DeepLIFT multipliers against the recorded baseline."""
+def rescaled(model: nn.Module, baseline: Tensor) -> Iterator[Tensor]:
+    """Gradients through the model are DeepLIFT multipliers against the baseline [C,H,W]; gives its logits [K].
 
-    def replace(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        multiplied: Tensor
-        if isinstance(module, POOLINGS):
-            multiplied = _Pooled.apply(inputs[0], output.detach(), module, seen[module])
-        else:
-            slope = _slope(module, inputs[0].detach(), output.detach(), seen[module])
-            multiplied = _Sloped.apply(inputs[0], output.detach(), slope)
-        return multiplied
+    The baseline passes once while the model stays the same.
+    """
+    with kept(model, "deeplift", lambda found: found.serves(baseline), lambda: _reference(model, baseline)) as known:
 
-    with _hooked(model, replace):
-        yield
+        def replace(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            multiplied: Tensor
+            if isinstance(module, POOLINGS):
+                multiplied = _Pooled.apply(inputs[0], output.detach(), module, known.seen[name])
+            else:
+                slope = _slope(module, inputs[0].detach(), output.detach(), known.seen[name])
+                multiplied = _Sloped.apply(inputs[0], output.detach(), slope)
+            return multiplied
+
+        with _hooked(model, replace):
+            yield known.logits
+
+
+def _reference(model: nn.Module, baseline: Tensor) -> _Reference:
+    seen: dict[str, Seen] = {}
+
+    def record(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if name in seen:
+            raise NotApplicableError("one activation module is used twice: DeepLIFT needs one for each use")
+        seen[name] = Seen(inputs[0].detach(), output.detach())
+
+    with torch.no_grad(), _hooked(model, record):
+        logits: Tensor = model(baseline.unsqueeze(0))
+    return _Reference(baseline.clone(), logits[0], seen)
 
 
 @contextmanager
 def _hooked(model: nn.Module, hook: Hook) -> Iterator[None]:
     kinds = (*ELEMENTWISE, *SIGMOIDAL, *POOLINGS)
-    handles = [module.register_forward_hook(hook) for module in model.modules() if isinstance(module, kinds)]
+    found = [(name, module) for name, module in model.named_modules() if isinstance(module, kinds)]
+    handles = [module.register_forward_hook(partial(hook, name)) for name, module in found]
     try:
         yield
     finally:
@@ -89,8 +109,10 @@ def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Ten
     difference = inputs - seen.input
     quotient = (output - seen.output).div_(difference)
     if isinstance(module, nn.ReLU):  # loses nothing to rounding: its values are those of its input, or 0
-        equal = bool(quotient.sum().isnan())  # some 0 / 0, all others between 0 and 1
-        return torch.where(difference == 0, output > 0, quotient) if equal else quotient
+        if bool(quotient.sum().isnan()):  # some 0 / 0, all others between 0 and 1
+            equal = quotient.isnan().nonzero(as_tuple=True)
+            quotient[equal] = (output[equal] > 0).to(quotient)
+        return quotient
     near = _near(difference, seen.input, seen.output)
     return torch.where(near, _derivative(module, inputs), quotient) if bool(near.any()) else quotient
 
@@ -104,16 +126,16 @@ def _derivative(module: nn.Module, inputs: Tensor) -> Tensor:
 
 
 class _Sloped(torch.autograd.Function):
-    """A nonlinearity whose backward is a product with the slope."""
+    """A nonlinearity whose backward is a product with the slope, into its memory: it runs once."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, output: Tensor, slope: Tensor) -> Tensor:
-        ctx.save_for_backward(slope)
+        ctx.slope = slope
         return output.view_as(output)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return gradients[0] * ctx.saved_tensors[0], None, None
+        return ctx.slope.mul_(gradients[0]), None, None
 
 
 class _Pooled(torch.autograd.Function):

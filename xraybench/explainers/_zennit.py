@@ -12,9 +12,8 @@ from zennit.rules import Pass
 
 from xraybench.explainers._copy import detached_copy
 from xraybench.explainers._hooks import relus
-from xraybench.explainers._kept import kept
 from xraybench.explainers._lrp_canoniser import Threshold
-from xraybench.explainers._relevance import relevance
+from xraybench.explainers._relevance import prepared_once, relevance
 from xraybench.spec import Context
 
 
@@ -28,7 +27,7 @@ def propagated(
     options = {key: value for key, value in {**bounds, **settings}.items() if key in accepted}
     composite = made(**options, layer_map=[(Threshold, Pass())])
     if "bn" in settings:
-        with kept(model, settings["bn"]) as copy:
+        with prepared_once(model, settings["bn"]) as copy:
             return relevance(copy, composite, images, targets, context.batch_size).sum(1)
     relus(model)
     return relevance(detached_copy(model), composite, images, targets, context.batch_size, start="one").sum(1)

@@ -29,24 +29,22 @@ class DeepLift:
     version: ClassVar[int] = 2
 
     def cost(self, image_size: int) -> int:
-        """A forward and a backward (and one forward of the baseline a call)."""
+        """A forward and a backward (and one forward of the baseline while the model stays the same)."""
         return 3
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         import torch
 
         from xraybench.explainers._model import explained
-        from xraybench.explainers._rescale import baseline_pass, rescaled
+        from xraybench.explainers._rescale import rescaled
 
         baseline = context.baseline.to(images)
         maps, changes = [], []
-        with explained(model):
-            logits, seen = baseline_pass(model, baseline)
-            with rescaled(model, seen):
-                for batch, classes in _pairs(images, targets, context.batch_size):
-                    multipliers, values = _multipliers(model, batch, classes)
-                    maps.append(((batch - baseline) * multipliers).sum(1))
-                    changes.append(values - logits[classes])
+        with explained(model), rescaled(model, baseline) as logits:
+            for batch, classes in _pairs(images, targets, context.batch_size):
+                multipliers, values = _multipliers(model, batch, classes)
+                maps.append(((batch - baseline) * multipliers).sum(1))
+                changes.append(values - logits[classes])
         result = torch.cat(maps)
         _refuse_incomplete(result, torch.cat(changes), logits)
         return result

@@ -46,10 +46,9 @@ def _propagated(
     method: _Lrp, composite: Any, model: nn.Module, images: Tensor, targets: Tensor, context: Context
 ) -> Tensor:
     """Maps [B,H,W] of the logit's relevance, colours summed."""
-    from xraybench.explainers._kept import kept
-    from xraybench.explainers._relevance import relevance
+    from xraybench.explainers._relevance import prepared_once, relevance
 
-    with kept(model, method.bn) as copy:
+    with prepared_once(model, method.bn) as copy:
         return relevance(copy, composite, images, targets, context.batch_size).sum(1)
 
 
@@ -147,11 +146,10 @@ class ExcitationBackprop(_Lrp):
     signed: ClassVar[bool] = False
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
-        from xraybench.explainers._kept import kept
-        from xraybench.explainers._relevance import everywhere_alpha_beta, relevance
+        from xraybench.explainers._relevance import everywhere_alpha_beta, prepared_once, relevance
 
         composite = everywhere_alpha_beta(1.0, 0.0, self.stabilizer)
-        with kept(model, self.bn) as copy:
+        with prepared_once(model, self.bn) as copy:
             return relevance(copy, composite, images, targets, context.batch_size, start="one").sum(1)
 
     def notes(
