@@ -7,6 +7,8 @@ from torch import nn
 
 from xraybench.checks import families
 from xraybench.errors import NotApplicableError
+from xraybench.explainers._model import explained, input_gradient
+from xraybench.explainers._rescale import rescaled
 from xraybench.explainers.deeplift import DeepLift
 
 pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor", "ignore:Setting")
@@ -81,6 +83,20 @@ def test_where_image_and_baseline_agree_the_multiplier_is_the_derivative(context
     images = torch.tensor([[[[0.75, 0.25], [0.5, 0.5]]]]).double()
     maps = DeepLift()(model, images, torch.tensor([0]), context_of(images, torch.full((1, 2, 2), 0.5)))
     torch.testing.assert_close(maps, torch.tensor([[[0.75, -0.75], [0.0, 0.0]]]).double())
+
+
+def test_a_relus_slope_between_two_numbers_and_its_derivative_where_they_are_one():
+    """A network that is a ReLU of one pixel: the multiplier at each pair of values is its slope."""
+    values = torch.tensor([-2.0, -1e-30, 0.0, 1e-30, 0.5, 3.0], dtype=torch.float64)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 1, bias=False)).double()
+    for parameter in model.parameters():
+        nn.init.ones_(parameter)
+    images = values.view(-1, 1, 1, 1)
+    for at in values:
+        with explained(model), rescaled(model, at.view(1, 1, 1)):
+            multipliers = input_gradient(model, images, torch.zeros(len(values), dtype=torch.int64)).flatten()
+        expected = [float(x > 0) if x == at else float((x.relu() - at.relu()) / (x - at)) for x in values]
+        torch.testing.assert_close(multipliers, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])

@@ -11,7 +11,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -34,6 +34,16 @@ class Seen:
 
     input: Tensor
     output: Tensor
+
+    @cached_property
+    def positive(self) -> Tensor:
+        """1 where the input is positive, 0 elsewhere."""
+        return (self.input > 0).to(self.input)
+
+    @cached_property
+    def size(self) -> Tensor:
+        """The input's modulus, and never 0."""
+        return self.input.abs().clamp_(min=torch.finfo(self.input.dtype).tiny)
 
 
 @dataclass(frozen=True)
@@ -106,15 +116,19 @@ def _near(difference: Tensor, *values: Tensor) -> Tensor:
 
 def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
     """(f(x) - f(x0)) / (x - x0), and f'(x) where x is x0."""
+    if isinstance(module, nn.ReLU):
+        return _slope_of_relu(inputs, output, seen)
     difference = inputs - seen.input
-    quotient = (output - seen.output).div_(difference)
-    if isinstance(module, nn.ReLU):  # loses nothing to rounding: its values are those of its input, or 0
-        if bool(quotient.sum().isnan()):  # some 0 / 0, all others between 0 and 1
-            equal = quotient.isnan().nonzero(as_tuple=True)
-            quotient[equal] = (output[equal] > 0).to(quotient)
-        return quotient
     near = _near(difference, seen.input, seen.output)
+    quotient = (output - seen.output).div_(difference)
     return torch.where(near, _derivative(module, inputs), quotient) if bool(near.any()) else quotient
+
+
+def _slope_of_relu(inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
+    """The same without differences: |x0| / (|x0| + f(-x)) where x0 is positive, f(x) / (|x0| + f(x)) elsewhere."""
+    far = torch.addcmul(output, seen.positive, inputs, value=-1)  # f(x) - x is f(-x)
+    slope = torch.lerp(far, seen.size, seen.positive)
+    return slope.div_(far.add_(seen.size))
 
 
 def _derivative(module: nn.Module, inputs: Tensor) -> Tensor:
@@ -151,14 +165,14 @@ class _Pooled(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (inputs, output), seen, gradient = ctx.saved_tensors, ctx.seen, gradients[0].flatten(2)
         values, before, given, first = (t.flatten(2) for t in (inputs, seen.input, output, seen.output))
+        now, past = _winners(ctx.module, inputs), _winners(ctx.module, seen.input).expand_as(gradient)
         higher = torch.maximum(given, first)
         result = torch.zeros_like(values)
-        for winners, share, at_rest in (
-            (_winners(ctx.module, inputs), higher - first, 1.0),
-            (_winners(ctx.module, seen.input).expand_as(gradient), given - higher, 0.0),
+        for winners, value, then, share, at_rest in (
+            (now, given, before.expand_as(values).gather(2, now), higher - first, 1.0),
+            (past, values.gather(2, past), first, given - higher, 0.0),
         ):
-            then = before.expand_as(values).gather(2, winners)
-            difference = values.gather(2, winners) - then
+            difference = value - then
             ratio = torch.where(_near(difference, then), at_rest, share / difference)
             result.scatter_add_(2, winners, gradient * ratio)
         return result.view_as(inputs), None, None, None
