@@ -31,13 +31,29 @@ def counting(model: nn.Module) -> Iterator[Count]:
     def forward_hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         count.forwards += len(output)
         if output.requires_grad:
-            output.register_hook(lambda gradient: backward_hook(len(gradient)))
-
-    def backward_hook(images: int) -> None:
-        count.backwards += images
+            _count_backwards(count, inputs[0], output)
 
     handle: RemovableHandle = model.register_forward_hook(forward_hook)
     try:
         yield count
     finally:
         handle.remove()
+
+
+def _count_backwards(count: Count, images: Tensor, logits: Tensor) -> None:
+    """A backward is one from the logits, wherever it ends, or one to the images, wherever in the model it starts."""
+    on_their_way: list[int] = []
+
+    def leaves(gradient: Tensor) -> None:
+        count.backwards += len(gradient)
+        on_their_way.append(len(gradient))
+
+    def arrives(gradient: Tensor) -> None:
+        if on_their_way:
+            on_their_way.pop()
+        else:
+            count.backwards += len(gradient)
+
+    logits.register_hook(leaves)
+    if images.requires_grad:
+        images.register_hook(arrives)

@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 from xraybench.errors import UsageError
 from xraybench.explainers._masking import smooth_masks
 from xraybench.explainers.perturbation import Occlusion, Rise
+from xraybench.explainers.superpixel import FeatureAblation, KernelShap, Lime
 
 
 @pytest.mark.parametrize(("window", "stride"), [(0.1875, 0.125), (0.25, 0.25), (0.3, 0.2)])
@@ -26,7 +27,7 @@ def test_occlusion_is_captums(window, stride, build, images, targets, context_of
 
 def test_occlusion_is_the_loop_over_windows(build, images, targets, context_of):
     model = build("mlp-400-tanh")
-    found = Occlusion()(model, images, targets, context_of(images))
+    found = Occlusion(window=0.1875, stride=0.125)(model, images, targets, context_of(images))
     total, count = torch.zeros(4, 32, 32), torch.zeros(32, 32)
     whole = model(images).gather(1, targets[:, None])[:, 0]
     for top in range(0, 32, 4):
@@ -48,8 +49,9 @@ def test_occlusion_covers_every_pixel_and_costs_what_it_says(side, window, share
     assert explainer.cost(side) == len(windows) + 1
 
 
-def test_occlusion_at_64_pixels_takes_64_windows():
-    assert Occlusion().cost(64) == 65
+def test_perturbation_methods_spend_about_the_same_by_default():
+    assert Occlusion().cost(224) == 22 * 22 + 1
+    assert {explainer().cost(224) for explainer in (Rise, Lime, KernelShap, FeatureAblation)} == {500}
 
 
 def test_rise_is_the_loop_of_the_paper(build, images, targets, context_of):

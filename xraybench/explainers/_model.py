@@ -12,23 +12,24 @@ from torch import Tensor, nn
 @contextmanager
 def explained(model: nn.Module) -> Iterator[None]:
     """Eval mode, no gradients to parameters, autograd on; restores modes and flags whatever happens inside."""
-    learning = [module for module in model.modules() if module.training]
-    free = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    modes = [(module, module.training) for module in model.modules()]
+    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
-        _set(learning, free, to=False)
+        _set([(module, False) for module, _ in modes], [(parameter, False) for parameter, _ in flags])
         with torch.inference_mode(False), torch.enable_grad():
             yield
     finally:
-        model.eval()
-        model.requires_grad_(False)
-        _set(learning, free, to=True)
+        _set(modes, flags)
 
 
-def _set(modules: list[nn.Module], parameters: list[nn.Parameter], to: bool) -> None:
-    for module in modules:
-        module.training = to
-    for parameter in parameters:
-        parameter.requires_grad_(to)
+def _set(modes: list[tuple[nn.Module, bool]], flags: list[tuple[nn.Parameter, bool]]) -> None:
+    """What is so already is let be: a module's attributes are slow to set, and this is done for every batch."""
+    for module, training in modes:
+        if module.training != training:
+            module.training = training
+    for parameter, free in flags:
+        if parameter.requires_grad != free:
+            parameter.requires_grad_(free)
 
 
 def target_logits(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

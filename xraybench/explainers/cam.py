@@ -167,8 +167,7 @@ class EigenCam:
     """The layer's maps projected on their first principal component over positions (Muhammad & Yeasin, IJCNN 2020).
 
     Positions are centred first, so that a map's mean is 0. It looks at no logit: all targets have the same map. The
-    component's sign, which is
-    arbitrary, is the one in which the projection goes with the maps' mean.
+    component's sign, which is arbitrary, is the one in which the projection goes with the maps' mean.
     """
 
     family: ClassVar[str] = "cam"
@@ -196,15 +195,19 @@ class EigenCam:
 
 
 def _first_component(maps: Tensor) -> Tensor:
-    """[B,K,h,w] -> [B,h,w], each image by itself, so that its digits never depend on its batch mates."""
+    """[B,K,h,w] -> [B,h,w], each image by itself, so that its digits never depend on its batch mates.
+
+    The projection of the centred samples S [h w, K] on S's first right singular vector is S S^T's last eigenvector
+    times the root of its eigenvalue: of float64, for the matrix squares the condition number.
+    """
     import torch
 
     parts = []
     for image in maps:
-        samples = image.flatten(1).T.double()  # [h w, K]
+        samples = image.flatten(1).T.double()
         samples = samples - samples.mean(0)
-        _, _, directions = torch.linalg.svd(samples, full_matrices=False)
-        projected = samples @ directions[0]
+        values, vectors = torch.linalg.eigh(samples @ samples.T)
+        projected = vectors[:, -1] * values[-1].clamp(min=0).sqrt()
         along = (projected * samples.mean(1)).sum()
         parts.append((projected * (1 if along >= 0 else -1)).view(image.shape[1:]))
     return torch.stack(parts).to(maps.dtype)

@@ -126,8 +126,8 @@ class DeconvnetTopN:
             raise UsageError(f"deconvnet-top-n with n={self.n}", "at least one channel")
 
     def cost(self, image_size: int) -> int:
-        """A forward, and a backward from the layer (counted as none of the model as a whole)."""
-        return 1
+        """A forward, and a backward of which the layers before the last convolution do the work."""
+        return 3
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         from xraybench.explainers._batches import in_batches
