@@ -64,6 +64,20 @@ def test_a_price_counts_shared_curves_once():
     assert len(set(prices.values())) == 1
 
 
+@pytest.mark.parametrize("name", ["wrist", "tb", "mnist", "mura", "chexpert", "anatomy"])
+def test_the_areas_under_the_second_imputer_cost_nothing_beside_their_difference(name):
+    task, areas = load_task(name), ["insertion-auc(imputer=mean)", "deletion-auc(imputer=mean)"]
+    quick = task.preset("quick")
+    assert {*areas, "srg(imputer=mean)"} <= set(quick.more_metrics)
+    without = quick.model_copy(update={"more_metrics": [one for one in quick.more_metrics if one not in areas]})
+    request = Request(explainers=("gradient", "rise"), metrics=("all",))
+    prices = [
+        [cell.image_forwards for cell in make_plan(one, open_source(one, request), request).cells]
+        for one in (task, task.model_copy(update={"presets": {"quick": without}}))
+    ]
+    assert prices[0] == prices[1]
+
+
 def test_unknown_models_and_presets_are_named():
     with pytest.raises(UsageError, match="small-cnn"):
         plan_of(dataclasses.replace(REQUEST, models=("small-cn",)))
