@@ -18,6 +18,8 @@ from xraybench.results import (
     RunRecord,
     ScoreInfo,
     Spent,
+    read_record,
+    read_scores,
     replacing,
     scores_path,
     write_record,
@@ -252,6 +254,18 @@ def write_run(folder: Path, recipe: Recipe | None = None) -> Path:
     write_absent(folder, recipe, "cam", "skipped", "the model has no global average pooling")
     write_record(folder / "run.json", run)
     return folder
+
+
+def give_scores(folder: Path, label: str, model: str, source: str, target: str) -> dict[str, pd.DataFrame]:
+    """Let an explainer have another's scores of a metric; those that both had are given back."""
+    cells = {
+        record.explainer: path.parent
+        for path in folder.glob("cells/*/cell.json")
+        if (record := read_record(path, CellRecord)).model == model
+    }
+    scores = {name: read_scores(cells[name] / "scores" / f"{label}.parquet") for name in (source, target)}
+    write_scores(cells[target] / "scores" / f"{label}.parquet", scores[source], {"by": "test"})
+    return scores
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tests.leaderboard.conftest import CEILINGS, CONTROLS, METRICS, QUALITY, Recipe, write_run
+from tests.leaderboard.conftest import CEILINGS, CONTROLS, METRICS, QUALITY, Recipe, give_scores, write_run
 from xraybench.leaderboard.pages import build_pages, page_of, render
 from xraybench.leaderboard.pieces import slug
 from xraybench.leaderboard.records import load_run
@@ -141,6 +141,18 @@ def test_the_table_holds_the_scores_of_the_board(run_folder, index):
     assert cells[2].startswith(f"\n{score.mean:.2f}a")
     assert f"[{score.low:.2f}, {score.high:.2f}]" in cells[2]
     assert f"rank {score.rank[0]}–{score.rank[1]}" in cells[2]
+
+
+def test_the_page_says_of_each_model_over_what_its_mean_ranks_are(tmp_path):
+    folder = write_run(tmp_path / "run", Recipe(metrics=("pointing-game", "srg")))
+    give_scores(folder, "srg", "small-cnn", "random", "oracle")
+    page = Page(render([load_run(folder)])["index.html"])
+    titles = [title for head in page.all("th") if (title := head.get("title") or "").startswith("mean of the ranks")]
+    assert titles == ["mean of the ranks on pointing-game, srg", "mean of the ranks on pointing-game"]
+    for labels in ("pointing-game, srg", "pointing-game"):
+        assert page.text.count(f"Mean rank: on {labels}, among the 12 methods that all of these rank.") == 1
+    none = Page(render([load_run(write_run(tmp_path / "none", Recipe(metrics=("sparseness",))))])["index.html"])
+    assert "mean rank" not in none.text.lower()
 
 
 def test_a_score_that_was_not_measured_says_why(index):

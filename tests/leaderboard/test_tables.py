@@ -6,8 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
-from tests.leaderboard.conftest import CONTROLS, METRICS, QUALITY, Recipe, write_run
+from tests.leaderboard.conftest import CONTROLS, METRICS, QUALITY, Recipe, give_scores, write_run
 from xraybench.leaderboard.formats import to_csv, to_json, to_markdown
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
@@ -80,19 +81,60 @@ def test_what_was_not_measured_stands_with_its_reason(board):
     assert not any(row.explainer in ("expected-gradients", "cam") for row in board.rows)
 
 
-def test_the_summary_is_the_mean_rank_over_the_declared_metrics(board):
+def summaries_by_hand(board, model, labels):
+    """Mean rank among the methods that are ranked on every one of the metrics, from their means."""
+    rows = [
+        row
+        for row in board.rows_of(model, "method")
+        if all(label in row.scores and row.scores[label].rank for label in labels)
+    ]
+    better = {metric.label: metric.higher_is_better for metric in board.metrics}
+    ranks = [
+        rankdata([(-1 if better[label] else 1) * row.scores[label].mean for row in rows], method="average")
+        for label in labels
+    ]
+    return dict(zip((row.explainer for row in rows), np.mean(ranks, axis=0), strict=True))
+
+
+def test_the_summary_is_the_mean_rank_among_the_rows_that_all_its_metrics_rank(board):
     assert board.summary_metrics == ["pointing-game", "twin-localisation", "srg", "max-sensitivity"]
-    assert row_of(board, "rise(masks=500)").summary is None  # not measured on two of them
-    row = row_of(board, "occlusion")
-    ranks = []
-    for label in board.summary_metrics:
-        sign = -1 if label == "max-sensitivity" else 1
-        means = [
-            sign * other.scores[label].mean for other in board.rows_of("small-cnn", "method") if label in other.scores
-        ]
-        mine = sign * row.scores[label].mean
-        ranks.append(sum(mean > mine for mean in means) + (means.count(mine) + 1) / 2)
-    assert row.summary == pytest.approx(np.mean(ranks))
+    assert board.summary_of("small-cnn") == board.summary_metrics
+    by_hand = summaries_by_hand(board, "small-cnn", board.summary_metrics)
+    assert set(by_hand) == set(QUALITY) - {"rise(masks=500)"}  # not measured on two of them
+    found = {row.explainer: row.summary for row in board.rows_of("small-cnn") if row.summary is not None}
+    assert found == pytest.approx(by_hand, rel=1e-5)
+    assert sum(found.values()) == pytest.approx(11 * 12 / 2)  # ranks 1 to 11, whatever their order
+
+
+def test_every_model_has_the_summary_of_the_metrics_that_can_tell_its_own_rows_apart(tmp_path):
+    recipe = Recipe(metrics=("pointing-game", "srg", "sparseness"))
+    folder = write_run(tmp_path / "run", recipe)
+    give_scores(folder, "srg", "small-cnn", "random", "oracle")
+    board = build_board(load_run(folder))
+    used = {"densenet-tiny": ["pointing-game", "srg"], "small-cnn": ["pointing-game"]}
+    assert {model: board.summary_of(model) for model in used} == used
+    assert board.summary_metrics == ["pointing-game", "srg"]
+    for model, labels in used.items():
+        found = {row.explainer: row.summary for row in board.rows_of(model, "method")}
+        assert found == pytest.approx(summaries_by_hand(board, model, labels), rel=1e-5)
+    void = build_board(load_run(write_run(tmp_path / "void", Recipe(models=("small-cnn",), void=("small-cnn",)))))
+    assert void.summary_metrics == void.summary_of("small-cnn") == []
+
+
+@pytest.mark.parametrize("label", ["srg", "deletion-auc"])
+def test_a_metric_that_ranks_random_above_the_oracle_is_said_to(tmp_path, label):
+    recipe = Recipe(models=("small-cnn",), metrics=("relevance-mass", label))
+    folder = write_run(tmp_path / "run", recipe)
+    random = give_scores(folder, label, "small-cnn", "oracle", "random")["random"]
+    write_scores(cell_of(folder, "oracle") / "scores" / f"{label}.parquet", random, {"by": "test"})
+    board = build_board(load_run(folder))
+    said = board.column("small-cnn", label).uninformative
+    assert said.startswith("ranks random above the oracle: oracle minus random is ")
+    ends = [float(end) for end in said.rpartition(" is ")[2].split(" to ")]
+    oracle, noise = (row_of(board, name).scores[label].mean for name in ("oracle", "random"))
+    assert ends[0] < oracle - noise < ends[1]
+    assert all(end < 0 for end in ends) if label == "srg" else all(end > 0 for end in ends)
+    assert board.summary_metrics == []
 
 
 def test_agreement_is_symmetric_with_ones_on_the_diagonal(board):
@@ -117,10 +159,11 @@ def test_a_model_no_better_than_chance_has_void_rows(tmp_path):
 
 
 def test_a_metric_on_which_the_oracle_does_not_beat_random_is_flagged(tmp_path):
-    recipe = Recipe(models=("small-cnn",), metrics=("relevance-mass", "srg", "sparseness"), undecided=("srg",))
+    metrics, undecided = ("relevance-mass", "deletion-auc", "srg", "sparseness"), ("srg", "deletion-auc")
+    recipe = Recipe(models=("small-cnn",), metrics=metrics, undecided=undecided)
     board = build_board(load_run(write_run(tmp_path / "run", recipe)))
     flags = {column.metric: column.uninformative for column in board.columns}
-    assert flags["srg"].startswith("uninformative for this task")
+    assert all(flags[label].startswith("uninformative for this task") for label in undecided)
     assert flags["relevance-mass"] is None
     assert flags["sparseness"] is None
     without = build_board(load_run(write_run(tmp_path / "two", Recipe(references=False, metrics=("srg",)))))

@@ -52,7 +52,7 @@ class Row(Record):
     skipped: dict[str, str] = Field(default_factory=dict)  # metric label -> why it was not measured
     void: bool = False  # the model does not beat chance
     blank: bool = False  # its maps are all-equal on every image
-    summary: float | None = None  # mean rank over the board's summary metrics
+    summary: float | None = None  # mean rank over its model's summary metrics, among the rows that all of them rank
     cost: Cost | None = None
     notes: dict[str, float] = Field(default_factory=dict)
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -76,7 +76,9 @@ class ModelRow(Record):
 class Column(Record):
     """A metric on one model's rows. stability: mean Kendall tau-b of resampled orders with the order shown.
 
-    uninformative: why ranks on this metric say little for this task; None where the oracle beats random.
+    uninformative: why ranks on this metric say little for this task (or mislead, where random beats the oracle); None
+    where the oracle beats random.
+    in_summary: whether the mean rank of the model's rows is, among others, over this metric.
     """
 
     model: str
@@ -85,6 +87,7 @@ class Column(Record):
     patients: int
     stability: float | None = None
     uninformative: str | None = None
+    in_summary: bool = False
 
 
 class Absent(Record):
@@ -151,7 +154,7 @@ class Board(Record):
     metrics: list[MetricInfo]
     columns: list[Column]
     agreement: list[Agreement]
-    summary_metrics: list[str]
+    summary_metrics: list[str]  # over which any model's mean ranks are; which model's, the columns say
     failed: list[Absent]
     skipped: list[Absent]
     run: str
@@ -175,6 +178,10 @@ class Board(Record):
     def column(self, model: str, metric: str) -> Column | None:
         """The column of a metric on a model, or None where none of its rows has it."""
         return next((column for column in self.columns if (column.model, column.metric) == (model, metric)), None)
+
+    def summary_of(self, model: str) -> list[str]:
+        """The metrics over which the mean ranks of a model's rows are."""
+        return [column.metric for column in self.columns if column.model == model and column.in_summary]
 
     def model_names(self) -> list[str]:
         """Models that have rows, in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +60,11 @@ class Panel:
     stability: float | None
     uninformative: str | None
 
-    def mean_ranks(self) -> dict[str, float]:
-        """Rank of each ranked row by its mean; rows with equal means share the mean of their ranks."""
-        means = np.array(list(self.order.values()))
-        return {
-            name: float((means > mean).sum() + ((means == mean).sum() + 1) / 2) for name, mean in self.order.items()
-        }
+    def mean_ranks(self, among: Collection[str] | None = None) -> dict[str, float]:
+        """Rank of each ranked row (or of those `among` them) by its mean; equal means share the mean of their ranks."""
+        order = {name: mean for name, mean in self.order.items() if among is None or name in among}
+        means = np.array(list(order.values()))
+        return {name: float((means > mean).sum() + ((means == mean).sum() + 1) / 2) for name, mean in order.items()}
 
 
 @dataclass(frozen=True)
@@ -176,12 +175,15 @@ def _order(names: Sequence[str], scores: Sequence[Score], metric: MetricInfo) ->
 
 
 def _uninformative(names: Sequence[str], compared: stats.Comparison, metric: MetricInfo) -> str | None:
-    """Why the metric cannot tell explainers apart on this task: the true mask is not better than noise."""
+    """Why the metric cannot tell explainers apart on this task: the true mask is not better than noise, or worse."""
     if metric.family not in ORACLE_MUST_WIN or metric.higher_is_better is None:
         return None
     if not {"oracle", "random"} <= set(names):
         return None
     interval = compared.difference(names.index("oracle"), names.index("random"))
-    if interval is None or (interval[0] > 0 if metric.higher_is_better else interval[1] < 0):
+    if interval is None:
         return None
-    return f"uninformative for this task: oracle minus random is {interval[0]:.2g} to {interval[1]:.2g}"
+    low, high = interval
+    better, worse = (low > 0, high < 0) if metric.higher_is_better else (high < 0, low > 0)
+    verdict = "ranks random above the oracle" if worse else "uninformative for this task"
+    return None if better else f"{verdict}: oracle minus random is {low:.2g} to {high:.2g}"

@@ -19,8 +19,8 @@ from xraybench.registry import METRICS
 from xraybench.results import Interval, MetricInfo
 
 # One metric a ranked family, so that no family outweighs another; srg stands for insertion and deletion, whose
-# difference it is. A row has a summary where it is ranked on all of these that the board holds and that can tell rows
-# apart.
+# difference it is. A row has a summary where it is ranked on all of these that the model's rows have and that can tell
+# them apart; ranks are counted among such rows alone, so that every metric ranks the same ones.
 SUMMARY_METRICS = ("pointing-game", "twin-localisation", "srg", "max-sensitivity")
 
 
@@ -32,12 +32,18 @@ class ModelPanels:
     groups: tuple[Group, ...]
     panels: dict[str, Panel]
 
+    def summarised(self, wanted: Sequence[str]) -> list[Panel]:
+        """The panels of these metrics that rank rows and can tell them apart."""
+        panels = [panel for label, panel in self.panels.items() if label in wanted]
+        return [panel for panel in panels if panel.order and panel.uninformative is None]
+
 
 def build_board(run: RunData, summary_metrics: Sequence[str] = SUMMARY_METRICS) -> Board:
     """The board of a run: a pure function of its records (the resamples are drawn from its comparability key)."""
     metrics = collect_metrics(run.cells)
     void = {model.model for model in run.models if not model.beats_chance}
     panels = [_model_panels(run, model, metrics, model in void) for model in _model_names(run)]
+    columns = [_column(model, panel, summary_metrics) for model in panels for panel in model.panels.values()]
     record = run.run
     return Board(
         **record.model_dump(
@@ -49,9 +55,11 @@ def build_board(run: RunData, summary_metrics: Sequence[str] = SUMMARY_METRICS) 
         models=_models(run),
         rows=[row for model in panels for row in _rows(model, metrics, summary_metrics, model.model in void)],
         metrics=metrics,
-        columns=[_column(model.model, panel) for model in panels for panel in model.panels.values()],
+        columns=columns,
         agreement=[_agreement(model, metrics) for model in panels],
-        summary_metrics=[metric.label for metric in metrics if metric.label in summary_metrics],
+        summary_metrics=[
+            metric.label for metric in metrics if any(one.in_summary and one.metric == metric.label for one in columns)
+        ],
         failed=list(_absent(run.cells, "failed")),
         skipped=list(_absent(run.cells, "skipped")),
         comparisons=list(run.comparisons),
@@ -103,7 +111,7 @@ def _group(explainer: str, cells: Sequence[CellData]) -> Group:
 
 
 def _rows(model: ModelPanels, metrics: Sequence[MetricInfo], summary_metrics: Sequence[str], void: bool) -> list[Row]:
-    summaries = _summaries(model, metrics, summary_metrics)
+    summaries = _summaries(model.summarised(summary_metrics))
     rows = [_row(group, model, void, summaries.get(group.explainer)) for group in model.groups]
     headline = next((metric for metric in metrics if _leads(model.panels.get(metric.label))), None)
 
@@ -167,27 +175,22 @@ def _notes(group: Group) -> dict[str, float]:
     return {name: mean for name, mean in means.items() if mean is not None}
 
 
-def _summaries(model: ModelPanels, metrics: Sequence[MetricInfo], wanted: Sequence[str]) -> dict[str, float]:
-    """Mean over the summary metrics of each row's mean rank (ties share theirs); only rows ranked on all of them."""
-    panels = [
-        model.panels[metric.label] for metric in metrics if metric.label in wanted and metric.label in model.panels
-    ]
-    ranks = [panel.mean_ranks() for panel in panels if panel.uninformative is None]
-    ranks = [found for found in ranks if found]
-    if not ranks:
-        return {}
-    common = set.intersection(*(set(found) for found in ranks))
+def _summaries(panels: Sequence[Panel]) -> dict[str, float]:
+    """Mean over panels of each row's mean rank (ties share theirs) among the rows that all of them rank."""
+    common = set.intersection(*(set(panel.order) for panel in panels)) if panels else set()
+    ranks = [panel.mean_ranks(common) for panel in panels]
     return {explainer: fmean(found[explainer] for found in ranks) for explainer in sorted(common)}
 
 
-def _column(model: str, panel: Panel) -> Column:
+def _column(model: ModelPanels, panel: Panel, summary_metrics: Sequence[str]) -> Column:
     return Column(
-        model=model,
+        model=model.model,
         metric=panel.metric.label,
         images=panel.images,
         patients=panel.patients,
         stability=rounded(panel.stability),
         uninformative=panel.uninformative,
+        in_summary=panel in model.summarised(summary_metrics),
     )
 
 
