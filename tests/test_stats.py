@@ -321,3 +321,19 @@ def test_taus_of_many_lines_are_those_of_each_line():
     assert np.isnan(found[3])
     expected = [stats.kendall_tau(one, other) for one, other in zip(first, second, strict=True)]
     np.testing.assert_allclose(found, expected)
+
+
+@given(arrays(np.float64, (4, 30), elements=st.floats(-100, 100).map(lambda value: round(value, 1))))
+def test_standardised_means_are_those_of_each_sample(samples):
+    found = stats.standardised(np.stack([samples.mean(axis=1), (samples**2).mean(axis=1)], axis=1))
+    for sample, effect in zip(samples, found, strict=True):
+        if len(set(sample)) > 1:
+            assert effect == pytest.approx(sample.mean() / sample.std(), rel=1e-6, abs=1e-9)
+        else:
+            assert effect == (0 if sample[0] == 0 else np.copysign(np.inf, sample[0]))
+
+
+def test_a_sample_without_spread_is_told_from_rounding():
+    third = np.full(90, 1 / 3)
+    moments = np.array([[sign * third.mean(), (third**2).mean()] for sign in (1, -1)] + [[0.0, 0.0], [0.0, 2.0]])
+    assert stats.standardised(moments).tolist() == [np.inf, -np.inf, 0, 0]

@@ -194,6 +194,19 @@ def resample_means(values: Floats, index: Integers, rng: np.random.Generator, re
     return means
 
 
+def standardised(moments: Floats) -> Floats:
+    """Mean / standard deviation [R] of samples of which moments [R, 2] are the mean and the mean square.
+
+    A sample without spread (to rounding) is infinitely far from 0, unless its mean is 0: then there is no effect, 0.
+    """
+    mean, square = moments.T
+    variance = square - mean**2
+    spread = np.sqrt(np.where(variance > 1e-12 * square, variance, 0.0))
+    with np.errstate(divide="ignore"):
+        effects: Floats = np.divide(mean, spread, out=np.zeros_like(mean), where=mean != 0)
+    return effects
+
+
 def rank_intervals(oriented: Floats) -> tuple[Integers, Floats]:
     """Ranks [K, 2] that hold 95 % of the resamples [R, K] (higher is better), and P(best) [K].
 

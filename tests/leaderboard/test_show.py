@@ -67,5 +67,12 @@ def test_an_interval_without_width_is_not_printed():
     assert span(0.43, 0.38, 0.47) == "0.38, 0.47"
 
 
+def test_an_infinite_end_is_printed_and_leaves_the_decimals_of_the_others():
+    inf = float("inf")
+    assert (number(7.9373, 4.509, inf), span(7.9373, 4.509, inf)) == ("7.94", "4.51, ∞")
+    assert (number(-inf, -inf, -120.5), span(-121.0, -inf, -120.5)) == ("−∞", "−∞, -120")
+    assert span(inf, inf, inf) == ""
+
+
 def test_tie_groups_are_letters():
     assert [letters(group) for group in (None, 1, 2, 26, 27, 28)] == ["", "a", "b", "z", "aa", "ab"]

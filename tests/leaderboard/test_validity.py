@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau
+from scipy.stats import binom, kendalltau
 
-from tests.leaderboard.conftest import Recipe, write_run
+from tests.leaderboard.conftest import Recipe, write_absent, write_run
 from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.leaderboard.validity import judge
+from xraybench.results import CellRecord, read_record, read_scores, scores_path, write_record, write_scores
 
 
 def test_effects_are_paired_and_a_metric_that_tells_nothing_is_near_zero(tmp_path):
@@ -27,6 +28,149 @@ def test_effects_are_paired_and_a_metric_that_tells_nothing_is_near_zero(tmp_pat
     assert found["srg"].column.uninformative
     assert found["srg"].smooth is None  # no such maps here
     assert np.isfinite(found["srg"].column.stability)
+
+
+GAME = Recipe(models=("small-cnn",), methods=("gradient",), metrics=("pointing-game",), patients=64)
+
+
+def played(folder, recipe, **hits):
+    """Oracle against random, where these maps hit on the first so many of the 64 images; and the run."""
+    for path in write_run(folder, recipe).glob("cells/*/cell.json"):
+        wanted = hits.get(read_record(path, CellRecord).explainer)
+        if wanted is not None:
+            scores = scores_path(path.parent, "pointing-game")
+            write_scores(scores, read_scores(scores).assign(value=np.arange(64) < wanted).astype({"value": float}), {})
+    run = load_run(folder)
+    return judge(run, build_board(run)).models[0].metrics[0].oracle, run
+
+
+def ends_of(p):
+    """The 95 % ends of how many of 64 resampled images are among those that are so frequent, as shares."""
+    return binom.ppf([0.025, 0.975], 64, p) / 64
+
+
+def test_a_resample_without_a_difference_has_no_effect(tmp_path):
+    effect, _ = played(tmp_path / "run", GAME, oracle=9, random=10)
+    few, many = ends_of(1 / 64)
+    assert few == 0
+    assert effect.mean == pytest.approx(-np.sqrt((1 / 64) / (63 / 64)), rel=1e-5)
+    assert (effect.low, effect.high) == (pytest.approx(-np.sqrt(many / (1 - many)), rel=1e-5), 0)
+    same, _ = played(tmp_path / "same", GAME, oracle=9, random=9)
+    assert (same.mean, same.low, same.high) == (0, 0, 0)
+
+
+def test_an_effect_without_bound_keeps_the_end_that_it_has(tmp_path):
+    effect, run = played(tmp_path / "run", GAME, oracle=64, random=1)
+    _, many = ends_of(1 / 64)
+    assert effect.mean == pytest.approx(np.sqrt(63), rel=1e-5)
+    assert (effect.low, effect.high) == (pytest.approx(np.sqrt((1 - many) / many), rel=1e-5), np.inf)
+    pages = render([run])
+    assert "7.94 [4.51, ∞]" in pages["validity.html"]
+    form = json.loads(pages["validity.json"], parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
+    (metric,) = form["models"][0]["metrics"]
+    assert metric["oracle"] == {"mean": effect.mean, "low": effect.low, "high": None, "n": 64}
+    always, run = played(tmp_path / "always", GAME, oracle=0, random=64)
+    assert (always.mean, always.low, always.high) == (-np.inf, -np.inf, -np.inf)
+    assert '<td class="number">−∞</td>' in render([run])["validity.html"]
+
+
+def test_few_patients_give_an_effect_without_an_interval(tmp_path):
+    recipe = Recipe(models=("small-cnn",), methods=("gradient",), metrics=("pointing-game",), patients=20)
+    effect, _ = played(tmp_path / "run", recipe, oracle=64, random=16)
+    assert (effect.mean, effect.low, effect.high) == (pytest.approx(np.sqrt(3), rel=1e-5), None, None)
+
+
+def test_what_is_not_held_against_the_oracle_says_why(tmp_path):
+    metrics = ("srg", "max-sensitivity", "twin-localisation", "cost")
+    recipe = Recipe(models=("small-cnn",), methods=("gradient", "occlusion"), metrics=metrics)
+    folder = write_run(tmp_path / "run", recipe)
+    for path in folder.glob("cells/*/cell.json"):  # in real runs cheaper is better, and reference maps cost nothing
+        record = read_record(path, CellRecord)
+        if cost := record.scores.get("cost"):
+            ranked = cost.model_copy(update={"metric": cost.metric.model_copy(update={"higher_is_better": False})})
+            write_record(path, record.model_copy(update={"scores": {**record.scores, "cost": ranked}}))
+    (judged,) = judge(run := load_run(folder), build_board(run)).models
+    found = {one.metric.label: one for one in judged.metrics}
+    assert {label: one.untested for label, one in found.items()} == {
+        "srg": None,
+        "max-sensitivity": "where the finding is plays no part in it",
+        "twin-localisation": "the map does not come from the model",
+        "cost": "where the finding is plays no part in it",
+    }
+    assert found["cost"].oracle is found["cost"].smooth is None
+    page = render([run])["validity.html"]
+    assert (
+        "Not held against the oracle: max-sensitivity (in the mean rank), cost. "
+        "Why: where the finding is plays no part in it."
+    ) in page.replace("\n", "")
+
+
+def test_a_run_without_an_oracle_says_what_became_of_it(tmp_path):
+    recipe = Recipe(models=("small-cnn",), references=False, metrics=("srg",))
+    folder = write_run(tmp_path / "run", recipe)
+    (one,) = judge(run := load_run(folder), build_board(run)).models[0].metrics
+    assert (one.oracle, one.untested) == (None, "the run has no map called random")
+    write_absent(folder, recipe, "random", "failed", "killed")
+    (one,) = judge(run := load_run(folder), build_board(run)).models[0].metrics
+    assert one.untested == "killed"
+    page = render([run])["validity.html"]
+    assert "Not held against the oracle: srg (in the mean rank). Why: killed." in page
+    assert "oracle against random</th>" not in page
+
+
+def test_the_page_says_what_is_not_there(tmp_path):
+    once, twice, none = (
+        render([load_run(write_run(tmp_path / name, Recipe(models=("small-cnn",), seeds=seeds, metrics=metrics)))])
+        for name, seeds, metrics in (
+            ("once", (0,), ("srg",)),
+            ("twice", (0, 1), ("srg", "twin-localisation")),
+            ("none", (0,), ("sparseness",)),
+        )
+    )
+    for said in ("One model seed: no orders of several seeds to compare.", "No tau with twin truth:"):
+        assert said in once["validity.html"]
+        assert said not in twice["validity.html"]
+        assert said not in none["validity.html"]
+    assert "tau with twin truth</th>" in twice["validity.html"]
+    assert "tau with twin truth</th>" not in once["validity.html"]
+    assert "Nothing to judge: no metric measured here ranks methods." in none["validity.html"]
+    assert "<table" not in none["validity.html"]
+    assert [json.loads(page["validity.json"])["models"][0]["seeds"] for page in (once, twice)] == [[0], [0, 1]]
+
+
+def under_another_imputer(folder, label):
+    """Give every cell of a run scores of the metric under the imputer `mean`: half its own, half noise."""
+    other, rng = f"{label}(imputer=mean)", np.random.default_rng(0)
+    for path in sorted(folder.glob("cells/*/cell.json")):
+        record = read_record(path, CellRecord)
+        if label in record.scores:
+            info = record.scores[label]
+            metric = info.metric.model_copy(update={"label": other, "parameters": {"imputer": "mean"}})
+            scores = {**record.scores, other: info.model_copy(update={"metric": metric})}
+            write_record(path, record.model_copy(update={"scores": scores}))
+            frame = read_scores(scores_path(path.parent, label))
+            frame = frame.assign(value=frame["value"] / 2 + rng.normal(scale=0.1))
+            write_scores(scores_path(path.parent, other), frame, {})
+
+
+def test_every_metric_under_two_imputers_has_the_tau_between_its_two_orders(tmp_path):
+    labels = ("insertion-auc", "deletion-auc", "srg")
+    folder = write_run(tmp_path / "run", Recipe(models=("small-cnn",), metrics=(*labels, "relevance-mass")))
+    for label in labels:
+        under_another_imputer(folder, label)
+    run = load_run(folder)
+    pages = render([run])
+    found = {one.metric.label: one.imputers for one in judge(run, build_board(run)).models[0].metrics}
+    assert found.pop("relevance-mass") == {}
+    for label in labels:
+        other = f"{label}(imputer=mean)"
+        orders = [list(means(run, name, 0).values()) for name in (label, other)]
+        tau = kendalltau(*orders).statistic
+        assert 0 < tau < 1
+        assert found.pop(label) == {other: pytest.approx(tau, abs=1e-5)}
+        assert found.pop(other) == {label: pytest.approx(tau, abs=1e-5)}
+        assert f"<td>{other}: {tau:.2f}</td>" in pages["validity.html"]
+    assert not found
 
 
 def means(run, label, seed, patients=None):

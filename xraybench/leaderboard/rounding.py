@@ -18,7 +18,9 @@ def number(value: float | None, *beside: float | None) -> str:
     """A score as tables print it: as many decimals as the largest of it and the numbers printed beside it needs."""
     if value is None:
         return "–"
-    size = max(abs(known) for known in (value, *beside) if known is not None)
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = max(abs(known) for known in (value, *beside) if known is not None and math.isfinite(known))
     if size and (size < 0.001 or size >= 1e6):
         return f"{value:.1e}"
     decimals = next((places for limit, places in ((100, 0), (0.02, 2), (0.002, 3)) if size >= limit), 4 if size else 2)

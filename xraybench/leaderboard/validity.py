@@ -6,26 +6,30 @@ import math
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xraybench import stats
 from xraybench.identity import seed_of
 from xraybench.leaderboard.board import Agreement, Board, Column
-from xraybench.leaderboard.panels import Group, stacked
+from xraybench.leaderboard.panels import ORACLE_MUST_WIN, Group, stacked
 from xraybench.leaderboard.records import CellData, RunData
 from xraybench.leaderboard.rounding import rounded
-from xraybench.results import Interval, MetricInfo, Record
+from xraybench.results import ImageScores, Interval, MetricInfo, Record
 
 TWINS = "twin-localisation"
+PAIRS = (("oracle", "random"), ("blurred-random", "random"), ("blurred-oracle", "oracle"))
 RESAMPLES = 1000  # of patients, for the interval of a tau
 
 
 class Validity(Record):
     """A metric on one model. Effects are paired: mean difference / its standard deviation over images, oriented so that
-    positive is better; None without both maps.
+    positive is better; 0 without any difference, infinite (null in JSON) where all images differ by the same. None
+    without both maps, or where the oracle need not win.
     """
 
     metric: MetricInfo
     column: Column
+    untested: str | None  # why there is no effect of oracle against random
     oracle: Interval | None  # oracle against random
     smooth: Interval | None  # blurred-random against random: 0 where smoothness earns nothing
     coarse: Interval | None  # blurred-oracle against oracle: 0 where resolution costs nothing
@@ -38,6 +42,7 @@ class Judgement(Record):
     """The ranked metrics of one model's board, and how far their orders agree with one another."""
 
     model: str
+    seeds: list[int]  # of the model; from two on there are orders to compare
     metrics: list[Validity]
     agreement: Agreement | None
 
@@ -73,17 +78,18 @@ def judge_model(run: RunData, board: Board, model: str) -> Judgement:
         for metric in board.metrics
         if (column := columns[metric.label]) is not None and metric.higher_is_better is not None
     ]
-    return Judgement(model=model, metrics=found, agreement=_agreement(board, model))
+    seeds = sorted({seed for row in board.rows_of(model) for seed in row.seeds})
+    return Judgement(model=model, seeds=seeds, metrics=found, agreement=_agreement(board, model))
 
 
 def _judged(run: RunData, board: Board, metric: MetricInfo, column: Column) -> Validity:
     model = column.model
-    pairs = (("oracle", "random"), ("blurred-random", "random"), ("blurred-oracle", "oracle"))
-    oracle, smooth, coarse = (_effect(run, model, metric, *pair) for pair in pairs)
+    oracle, smooth, coarse = (_effect(run, model, metric, *pair) for pair in PAIRS)
     others = [one for one in board.metrics if one.name == metric.name and one.label != metric.label]
     return Validity(
         metric=metric,
         column=column,
+        untested=None if oracle else _why_untested(board, model, metric),
         oracle=oracle,
         smooth=smooth,
         coarse=coarse,
@@ -164,32 +170,55 @@ def _tau(board: Board, model: str, one: str, other: str) -> float | None:
     return agreement.tau[agreement.metrics.index(one)][agreement.metrics.index(other)]
 
 
+def _why_untested(board: Board, model: str, metric: MetricInfo) -> str:
+    """Why a metric is not held against the oracle: in the words of the records where they have any."""
+    if metric.family not in ORACLE_MUST_WIN:
+        return "where the finding is plays no part in it"
+    rows = {row.explainer: row for row in board.rows_of(model)}
+    whole = {
+        one.explainer: one.reason for one in (*board.failed, *board.skipped) if (one.model, one.metric) == (model, None)
+    }
+    for name in ("random", "oracle"):
+        if name not in rows:
+            return whole.get(name, f"the run has no map called {name}")
+        if metric.label in rows[name].skipped:
+            return rows[name].skipped[metric.label]
+    return "no image on which both maps have a score"
+
+
 def _effect(run: RunData, model: str, metric: MetricInfo, one: str, other: str) -> Interval | None:
     """Paired effect size of two maps with its 95 % interval over patients; no interval under 30 of them."""
     cells = {cell.record.explainer: cell for cell in _cells(run, model, metric.label)}
-    if not {one, other} <= set(cells):
+    if metric.family not in ORACLE_MUST_WIN or not {one, other} <= set(cells):
         return None
-    first, second = (cells[name].scores[metric.label] for name in (one, other))
-    common, ours, theirs = np.intersect1d(first.image_ids, second.image_ids, return_indices=True)
-    with np.errstate(invalid="ignore"):  # infinite on both sides: not defined
-        differences = first.values[ours] - second.values[theirs]
+    differences, patients = _differences(*(cells[name].scores[metric.label] for name in (one, other)))
+    if not len(differences):
+        return None
     differences = differences if metric.higher_is_better else -differences
-    defined = np.isfinite(differences)
-    differences, patients = differences[defined], first.patient_ids[ours][defined]
-    if not len(common) or not len(differences):
-        return None
     index = np.unique(patients, return_inverse=True)[1]
     rng = np.random.default_rng(seed_of(run.run.comparability_key, "effect", model, metric.label, one, other))
-    moments = stats.resample_means(np.stack([differences, differences**2])[:, None], index, rng)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        drawn = moments[:, 0] / np.sqrt(np.maximum(moments[:, 1] - moments[:, 0] ** 2, 0))
-    spread = float(differences.std())
-    mean = rounded(float(differences.mean()) / spread) if spread > 1e-12 else None
-    low = high = math.nan
-    if mean is not None and index.max() + 1 >= stats.MIN_PATIENTS:
-        with np.errstate(invalid="ignore"):  # resamples without any spread are infinite
-            low, high = np.nanquantile(drawn, [stats.ALPHA / 2, 1 - stats.ALPHA / 2])
-    return Interval(mean=mean, low=rounded(float(low)), high=rounded(float(high)), n=len(differences))
+    powers = np.stack([differences, differences**2])
+    (mean,) = stats.standardised(powers.mean(axis=1)[None])
+    low = high = None
+    if index.max() + 1 >= stats.MIN_PATIENTS:
+        drawn = stats.standardised(stats.resample_means(powers[:, None], index, rng))
+        ends = [stats.ALPHA / 2, 1 - stats.ALPHA / 2]
+        low, high = np.quantile(drawn, ends, method="inverted_cdf")  # between infinite ones nothing can be interpolated
+    return Interval(mean=_size(mean), low=_size(low), high=_size(high), n=len(differences))
+
+
+def _differences(first: ImageScores, second: ImageScores) -> tuple[stats.Floats, NDArray[np.str_]]:
+    """What the first map scores above the second, on each image [N] on which both have a score; and its patient."""
+    _, ours, theirs = np.intersect1d(first.image_ids, second.image_ids, return_indices=True)
+    with np.errstate(invalid="ignore"):  # infinite on both sides: not defined
+        differences = first.values[ours] - second.values[theirs]
+    defined = np.isfinite(differences)
+    return differences[defined], first.patient_ids[ours][defined]
+
+
+def _size(effect: float | None) -> float | None:
+    """Rounded as all scores are, but for the infinite ones, which pages show."""
+    return float(effect) if effect is not None and math.isinf(effect) else rounded(effect)
 
 
 def _cells(run: RunData, model: str, label: str) -> list[CellData]:
