@@ -41,7 +41,21 @@ def ascending(values: Tensor) -> Tensor:
     """Int64 [B,P]: the order of each row, equal values in any order; numpy sorts several times as fast on a CPU."""
     if values.device.type != "cpu":
         return values.argsort(dim=1)
-    return torch.from_numpy(np.argsort(values.detach().numpy(), axis=1))
+    rows = values.detach().numpy()
+    fast = rows.dtype == np.float32 and not np.isnan(rows).any()
+    return torch.from_numpy(_order_of_floats(rows) if fast else np.argsort(rows, axis=1))
+
+
+def _order_of_floats(rows: Values) -> NDArray[np.int64]:
+    """Values and places as one whole number each: sorting these is several times as fast as sorting places by values.
+
+    The bits of a float32 are a whole number of the same order, the lower ones of a negative float turned round.
+    """
+    bits = (rows + np.float32(0)).view(np.int32)  # -0 becomes 0
+    ordered = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
+    keys = (ordered.astype(np.int64) << 32) | np.arange(rows.shape[1])
+    keys.sort(axis=1)
+    return keys & 0xFFFFFFFF
 
 
 def ordered(values: Tensor) -> Tensor:
