@@ -93,10 +93,11 @@ def test_blank_maps_give_0_or_nan_or_a_finite_score(name, value):
 
 
 @each_metric
-def test_a_map_that_is_not_finite_is_undefined_for_its_image_alone(name):
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_map_that_is_not_finite_is_undefined_for_its_image_alone(name, value):
     here = evidence()
     maps = here.maps.clone()
-    maps[2, 0, 0] = float("nan")
+    maps[2, 0, 0] = value
     scores = build(name)(dataclasses.replace(here, maps=maps))
     expected = [name != "cost" and row == 2 for row in range(6)]
     assert scores.isnan().tolist() == expected

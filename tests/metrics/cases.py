@@ -84,11 +84,11 @@ def contrast_with(model: nn.Module, targets: Tensor) -> Contrast:
 
 
 def validation_with(
-    model: nn.Module, count: int, size: int, channels: int, device: str = "cpu"
+    model: nn.Module, count: int, size: int, channels: int, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Callable[[], Annotated]:
     """Explains so many other images, whose finding is a rectangle elsewhere, when first asked."""
     draw = torch.Generator().manual_seed(99)
-    images = torch.randn(count, channels, size, size, generator=draw).to(device)
+    images = torch.randn(count, channels, size, size, generator=draw).to(device, dtype)
     targets = torch.arange(count, device=device) % 3
     finding = torch.zeros(count, size, size, dtype=torch.bool, device=device)
     finding[:, 5:9, 1:8] = True
@@ -96,14 +96,24 @@ def validation_with(
     return cache(lambda: Annotated(gradients(model, images, targets), targets, {"finding": finding}, names))
 
 
-def evidence(count: int = 6, size: int = 12, channels: int = 1, seed: int = 0, **changes: Any) -> Evidence:
-    """Evidence of random images; the finding is a rectangle, darker in the twin; fields can be replaced by name."""
+def evidence(
+    count: int = 6,
+    size: int = 12,
+    channels: int = 1,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    **changes: Any,
+) -> Evidence:
+    """Evidence of random images; the finding is a rectangle, darker in the twin; fields can be replaced by name.
+
+    In double precision a metric and its definition differ by what they compute, not by how a machine rounds.
+    """
     draw = torch.Generator().manual_seed(seed)
-    images = torch.randn(count, channels, size, size, generator=draw)
+    images = torch.randn(count, channels, size, size, generator=draw).to(dtype)
     targets = torch.randint(0, 3, (count,), generator=draw)
     finding = torch.zeros(count, size, size, dtype=torch.bool)
     finding[:, 3:7, 2:6] = True
-    model = changes.pop("model", None) or small_cnn(channels)
+    model = (changes.pop("model", None) or small_cnn(channels)).to(dtype)
     explain = explain_with(model, targets)
     made = Evidence(
         model=model,
@@ -112,14 +122,14 @@ def evidence(count: int = 6, size: int = 12, channels: int = 1, seed: int = 0, *
         targets=targets,
         maps=gradients(model, images, targets) if "maps" not in changes else changes["maps"],
         regions={"finding": finding, "box": finding.roll(1, 1), "text": finding.roll(-2, 2)},
-        baseline=torch.full((channels, size, size), 0.25),
+        baseline=torch.full((channels, size, size), 0.25, dtype=dtype),
         seeds=torch.arange(count) + 1000 * seed + 7,
         cost=Cost(forwards=2, backwards=2, milliseconds=1.0, peak_bytes=0),
         twins=Twins(images - 2.0 * finding[:, None], finding),
         explain=explain,
         contrast=contrast_with(model, targets),
         batch_size=5,
-        validation=validation_with(model, count, size, channels),
+        validation=validation_with(model, count, size, channels, dtype=dtype),
     )
     return dataclasses.replace(made, **changes)
 

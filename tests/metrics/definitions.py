@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.optimize import nnls
 from scipy.stats import entropy, pearsonr, spearmanr
 from skimage.filters import threshold_otsu
 from sklearn.metrics import average_precision_score
@@ -81,11 +83,8 @@ def lacking(here: Evidence) -> np.ndarray:
 
 def logit(here: Evidence, row: int, image: np.ndarray) -> float:
     """f, in float64."""
-    model = here.model.double()
     with torch.no_grad():
-        found = model(torch.as_tensor(image)[None].double())[0, here.targets[row]].item()
-    model.float()
-    return found
+        return copy.deepcopy(here.model).double()(torch.as_tensor(image)[None].double())[0, here.targets[row]].item()
 
 
 def road(here: Evidence) -> np.ndarray:
@@ -136,13 +135,13 @@ def correlated(here: Evidence, share: float) -> np.ndarray:
 
 
 def infidelity(here: Evidence) -> np.ndarray:
-    """The residual of least squares."""
+    """The residual of least squares with a scale of 0 or more."""
     scores = []
     for row, masks, fallen in removed_and_fallen(here, 0.25):
         change = (here.images[row] - here.baseline).double().sum(0).numpy() * here.maps[row].double().numpy()
         predicted = np.array([change[mask].sum() for mask in masks])
-        scale = np.linalg.lstsq(predicted[:, None], fallen, rcond=None)[0]
-        scores.append(np.square(scale * predicted - fallen).mean() / np.square(fallen).mean())
+        _, left = nnls(predicted[:, None], fallen)
+        scores.append(left**2 / np.square(fallen).sum())
     return np.array(scores)
 
 
@@ -275,7 +274,7 @@ DEFINITIONS: Mapping[str, Definition] = {
     "sensitivity-n": Definition(
         "a loop over subsets, scipy's pearsonr", lambda here: np.mean([correlated(here, n) for n in SHARES], axis=0)
     ),
-    "infidelity": Definition("a loop over subsets, numpy's lstsq", infidelity),
+    "infidelity": Definition("a loop over subsets, scipy's nnls", infidelity),
     "irof": Definition(
         "a loop over superpixels",
         lambda here: np.array([test_irof.one(here, row, 16) for row in range(len(here.maps))]),

@@ -87,8 +87,13 @@ def captum_sensitivity(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
 
 
 def captum_infidelity(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Its normalised infidelity, with our subsets for its perturbations, over the mean squared change."""
+    """Its normalised infidelity, with our subsets for its perturbations, over the mean squared change.
+
+    It fits a factor of either sign, so that a map and its opposite score the same: the better of the two here.
+    """
     metric = Infidelity(draws=12)
+    opposite = dataclasses.replace(here, maps=-here.maps, shared={})
+    ours = torch.minimum(metric(here), metric(opposite))
     masks = subsets(here, metric, metric.share)[:, :, None]
     change = torch.where(masks, here.images[:, None] - here.baseline, 0.0).flatten(0, 1)
     theirs = captum.metrics.infidelity(
@@ -101,22 +106,23 @@ def captum_infidelity(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
         normalize=True,
     )
     moved = drops(here, metric, metric.share).square().mean(1)
-    return metric(here).numpy(), (theirs.detach().double() / moved).numpy()
+    return ours.numpy(), (theirs.detach().double() / moved).numpy()
 
 
 def imputed_by_grad_cam(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
     """Its linear imputation without noise."""
     keep = torch.rand(1, 1, 12, 12, generator=torch.Generator().manual_seed(0)) < 0.4
     theirs = NoisyLinearImputer(noise=0.0)(here.images[0], keep[0, 0].float())
-    return linear_imputation(here.images[:1], keep)[0].numpy(), np.asarray(theirs)
+    return linear_imputation(here.images[:1].double(), keep)[0].numpy(), np.asarray(theirs)
 
 
 def imputed_by_quantus(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
     """Its linear imputation without noise."""
     keep = torch.rand(1, 1, 12, 12, generator=torch.Generator().manual_seed(0)) < 0.4
     removed = np.flatnonzero(~keep.numpy())
-    theirs = quantus.noisy_linear_imputation(here.images[0].double().numpy(), removed, noise=0.0)
-    return linear_imputation(here.images[:1], keep)[0].numpy(), np.asarray(theirs)
+    images = here.images[:1].double()
+    theirs = quantus.noisy_linear_imputation(images[0].numpy(), removed, noise=0.0)
+    return linear_imputation(images, keep)[0].numpy(), np.asarray(theirs)
 
 
 PEERS = (
@@ -125,5 +131,5 @@ PEERS = (
     Peer("road", "Quantus noisy_linear_imputation, without noise", imputed_by_quantus),
     Peer("road", "grad-cam NoisyLinearImputer, without noise", imputed_by_grad_cam),
     Peer("max-sensitivity", "captum sensitivity_max, under the same noise", captum_sensitivity),
-    Peer("infidelity", "captum infidelity (normalize=True), under the same subsets", captum_infidelity),
+    Peer("infidelity", "captum infidelity (normalize=True), under the same subsets, the better of a map and its opposite", captum_infidelity),
 )

@@ -1,5 +1,6 @@
 """The removal curves against a direct loop, and what must hold at their ends and on additive models."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -35,7 +36,7 @@ def replacement(here, imputer):
 
 def direct_curve(here, imputer, steps, keep_top):
     """One image and one point at a time, in float64; maps without ties."""
-    model = here.model.double()
+    model = copy.deepcopy(here.model).double()
     others = replacement(here, imputer)
     curves = []
     for b, (image, attribution) in enumerate(zip(here.images.double().numpy(), here.maps.numpy(), strict=True)):
@@ -48,7 +49,6 @@ def direct_curve(here, imputer, steps, keep_top):
             with torch.no_grad():
                 points.append(model(torch.tensor(mixed)[None])[0, here.targets[b]].item())
         curves.append(points)
-    here.model.float()
     return np.array(curves)
 
 

@@ -23,7 +23,7 @@ def one_by_one(here, change):
     both = []
     for sign in (1, -1):
         changed = torch.stack([torch.from_numpy(change(image, sign)) for image in here.images.numpy()])
-        maps = here.explain(changed.float()).double().numpy()
+        maps = here.explain(changed.to(here.images)).double().numpy()
         both.append([relative(new, old) for new, old in zip(maps, here.maps.double().numpy(), strict=True)])
     return np.mean(both, axis=0)
 

@@ -45,8 +45,8 @@ def radii(evidence: Evidence, design: Robustness) -> Tensor:
 
 
 def norm(values: Tensor) -> Tensor:
-    """Float [B]: Euclidean, over all that an image has."""
-    found: Tensor = vector_norm(values.flatten(1), dim=1)
+    """Float64 [B]: Euclidean, over all that an image has; squares of 1e-30 are 0 in single precision."""
+    found: Tensor = vector_norm(values.flatten(1).double(), dim=1)
     return found
 
 

@@ -17,7 +17,7 @@ class Completeness:
     """|sum of a - (f(x) - f(baseline))| / |f(x) - f(baseline)|; f the target logit, the baseline the training mean.
 
     Maps [B,H,W]; 0 where the map is a full account of the difference (integrated gradients and DeepLIFT promise it;
-    most do not); NaN where the difference is 0. Descriptive: nobody is ranked by an axiom they do not claim.
+    most do not); NaN where the difference is 0, or the map not finite. Descriptive: nobody is ranked by an axiom they do not claim.
     """
 
     family: ClassVar[str] = "axiomatic"
@@ -33,8 +33,10 @@ class Completeness:
 
     def __call__(self, evidence: Evidence) -> Tensor:
         from xraybench.metrics._curves import imputed_logits
+        from xraybench.metrics._localisation import undefined
         from xraybench.metrics._logits import original_logits
 
         gained = original_logits(evidence) - imputed_logits(evidence, "mean")
         total = evidence.maps.double().flatten(1).sum(1)
-        return (total - gained).abs() / gained.abs().masked_fill(gained == 0, float("nan"))
+        unclear = (gained == 0) | undefined(evidence.maps)
+        return ((total - gained).abs() / gained.abs()).masked_fill(unclear, float("nan"))

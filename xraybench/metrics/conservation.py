@@ -17,7 +17,7 @@ class Conservation:
     """|sum of a - f(x)| / |f(x)|; f the target logit.
 
     Maps [B,H,W]; 0 where the whole output is handed out (LRP promises it where its rules conserve); NaN where the
-    output is 0. Descriptive: nobody is ranked by an axiom they do not claim.
+    output is 0, or the map not finite. Descriptive: nobody is ranked by an axiom they do not claim.
     """
 
     family: ClassVar[str] = "axiomatic"
@@ -32,8 +32,10 @@ class Conservation:
         return {ORIGINAL: 1}
 
     def __call__(self, evidence: Evidence) -> Tensor:
+        from xraybench.metrics._localisation import undefined
         from xraybench.metrics._logits import original_logits
 
         output = original_logits(evidence)
         total = evidence.maps.double().flatten(1).sum(1)
-        return (total - output).abs() / output.abs().masked_fill(output == 0, float("nan"))
+        unclear = (output == 0) | undefined(evidence.maps)
+        return ((total - output).abs() / output.abs()).masked_fill(unclear, float("nan"))

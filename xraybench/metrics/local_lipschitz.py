@@ -32,5 +32,5 @@ class LocalLipschitz(Robustness):
 
         images = evidence.images.double()
         size = norm(images - images.mean((1, 2, 3), keepdim=True))
-        steps = torch.stack([norm(change.double()) for change in changes(evidence, self)], 1)
+        steps = torch.stack([norm(change) for change in changes(evidence, self)], 1)
         return (relative_changes(evidence, self) * size[:, None] / steps).amax(1)
