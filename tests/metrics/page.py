@@ -20,19 +20,22 @@ from torch.nn.functional import cross_entropy
 from tests.metrics.cases import evidence, small_cnn
 from tests.metrics.definitions import DEFINITIONS
 from tests.metrics.differences import DIFFERENCES
-from tests.metrics.peers import PEERS
+from tests.metrics.peers import PEERS, WITHIN
 from xraybench import registry
 from xraybench.spec import Evidence
 
 Model = Callable[[], nn.Module]
-BOUNDS = (1e-12, 1e-5)  # what double precision leaves; what single precision, or an iterative solver, does
 INTRODUCTION = """# Metrics
 
 Made by `python -m tests.metrics.page`. Names, parameters and prices are in [reference.md](reference.md).
 
 ## What they are
 
-Of maps a [H,W] of images x with the target logit f. NaN, and out of every mean, where a metric is undefined.
+Of maps a [H,W] of images x with the target logit f. NaN, and out of every mean, where a metric is undefined: of a map
+that is not finite, always. Localisation has two rules of its own: a blank map (all values equal) points nowhere and
+scores 0, whatever ties would give it otherwise (`energy-on`, which is descriptive, keeps out of this), and so does
+`twin-localisation` of maps whose difference is blank; where the region is empty or the whole image, there is nothing to
+find: NaN.
 """
 AGREEMENT = """## What they are held against
 
@@ -44,7 +47,8 @@ above 1: 1e-12 is what double precision leaves, 1e-5 what single precision leave
 DIFFERENT = """## Where Quantus 0.6.0 differs
 
 `quantus:NAME` runs its own metric as it is. It also seeds numpy and torch globally (RandomLogit, MPRT; their state is
-put back here), holds on to every model it has seen, and aborts on blank maps (NaN here).
+put back here), holds on to every model it has seen, and aborts on blank maps (NaN here). Figures are of the two
+networks above, six images each, or thirty.
 """
 
 
@@ -71,7 +75,8 @@ def agreement() -> list[str]:
     """A row a metric: what it was held against, and how far they are apart."""
     rows = []
     for name, definition in DEFINITIONS.items():
-        rows.append([f"`{name}`", definition.against, *(bound(apart(name, here)) for here in (untrained, trained))])
+        found = [bound(apart(name, here), definition.within) for here in (untrained, trained)]
+        rows.append([f"`{name}`", definition.against, *found])
     return table(["metric", "against", "random weights", "trained"], rows)
 
 
@@ -79,17 +84,20 @@ def peers() -> list[str]:
     """A row a peer's metric."""
     rows = []
     for peer in PEERS:
-        found = [bound(difference(*peer.both(evidence(model=model())))) for model in (untrained, trained)]
+        found = [bound(difference(*peer.both(evidence(model=model()))), WITHIN) for model in (untrained, trained)]
         rows.append([f"`{peer.metric}`", peer.against, *found])
     return table(["metric", "peer", "random weights", "trained"], rows)
 
 
 def differing() -> list[str]:
     """A row a difference."""
-    rows = [
-        [each.metric, each.theirs, each.does, each.paper, each.shown() if each.shown else "-"] for each in DIFFERENCES
-    ]
-    return table(["metric", "Quantus", "what it does", "the paper, and here", "shown"], rows)
+    rows = []
+    for each in DIFFERENCES:
+        found = [beside(*each.figures(model())) for model in (untrained, trained)]
+        rows.append([each.metric, each.theirs, each.does, each.paper, each.measured, *found])
+    return table(
+        ["metric", "Quantus", "what it does", "the paper, and here", "measured", "random weights", "trained"], rows
+    )
 
 
 def apart(name: str, model: Model) -> float:
@@ -129,9 +137,20 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float((np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1)).max())
 
 
-def bound(value: float) -> str:
-    """The least of a few bounds that a difference stays under; its own digits are the machine's rounding."""
-    return f"< {next(most for most in BOUNDS if value < most):g}"
+def bound(value: float, most: float) -> str:
+    """That a difference stays under what its arithmetic leaves (the digits below are a machine's own), or where not."""
+    return f"< {short(most)}" if value < most else f"{value:.0e}"
+
+
+def short(value: float) -> str:
+    """A power of ten."""
+    return np.format_float_scientific(value, trim="-", exp_digits=1)
+
+
+def beside(there: float, here: float) -> str:
+    """Two figures to two digits, and thousandths at the finest."""
+    one, other = (f"{float(f'{round(value, 3):.2g}'):g}" for value in (there, here))
+    return f"{one} there, {other} here"
 
 
 def number(value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from unittest import mock
 
 import captum.metrics
 import numpy as np
@@ -12,12 +13,18 @@ import quantus
 import torch
 from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 
+from tests.metrics.asking import asked, gradient
 from tests.metrics.cases import gradients
 from xraybench import registry
 from xraybench.metrics._curves import curve
 from xraybench.metrics._noisy_linear import linear_imputation
 from xraybench.metrics._perturbed import changes
 from xraybench.metrics._probes import drops, subsets
+from xraybench.metrics._randomise import randomised, units
+from xraybench.metrics._robustness import Robustness
+from xraybench.metrics.avg_sensitivity import AvgSensitivity
+from xraybench.metrics.efficient_mprt import EfficientMprt
+from xraybench.metrics.faithfulness_correlation import FaithfulnessCorrelation
 from xraybench.metrics.infidelity import Infidelity
 from xraybench.metrics.max_sensitivity import MaxSensitivity
 from xraybench.metrics.srg import Srg
@@ -35,6 +42,9 @@ BY_NAME = {  # ours, and Quantus's under `quantus:`
     "complexity": "Complexity(abs=true, normalise=false)",
     "sparseness": "Sparseness(abs=true, normalise=false)",
 }
+
+
+WITHIN = 1e-5  # of single precision, and of the iterative solver
 
 
 @dataclass(frozen=True)
@@ -61,13 +71,46 @@ def by_name(ours: str, theirs: str) -> Peer:
 def pixel_flipping(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
     """Points of the deletion curve; theirs has no first one, and one value for every replaced pixel."""
     flat = dataclasses.replace(here, baseline=torch.full_like(here.baseline, 0.25), shared={})
-    theirs = quantus.PixelFlipping(
-        features_in_step=9, perturb_baseline=0.25, abs=False, normalise=False, disable_warnings=True
-    )(
-        model=flat.model, x_batch=flat.images.numpy(), y_batch=flat.targets.numpy(),
-        a_batch=flat.maps[:, None].numpy(), softmax=False, channel_first=True, device="cpu",
-    )  # fmt: skip
+    theirs = asked(flat, "PixelFlipping", features_in_step=9, perturb_baseline=0.25)
     return curve(flat, "deletion", Srg("mean", 16))[:, 1:].numpy(), np.array(theirs)
+
+
+def faithfulness_correlation(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Our subsets, of single pixels at this size, for those that it draws: an image after the other, a draw at once."""
+    metric = FaithfulnessCorrelation(draws=12)
+    drawn = subsets(here, metric, metric.share).transpose(0, 1).flatten(0, 1).flatten(1)
+    with mock.patch("numpy.random.choice", side_effect=[np.flatnonzero(one) for one in drawn.numpy()]):
+        theirs = asked(
+            here, "FaithfulnessCorrelation", nr_runs=12, subset_size=36, perturb_baseline=0.25, return_aggregate=False
+        )
+    return metric(here).numpy(), np.array(theirs)
+
+
+def sensitivity(metric: Robustness, name: str) -> Both:
+    """Quantus's sensitivity of that name, with our draws for its noise."""
+
+    def both(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
+        noise = iter(changes(here, metric))
+        theirs = asked(
+            here,
+            name,
+            nr_samples=metric.draws,
+            perturb_func=lambda arr, **_: arr + next(noise).flatten(1).numpy(),
+        )
+        return metric(here).numpy(), np.array(theirs)
+
+    return both
+
+
+def efficient_mprt(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Signed maps, with our randomised model for its own."""
+    anew = randomised(here.model, units(here.model))
+
+    def explain(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, **_: object) -> np.ndarray:
+        return gradient(model if model is here.model else anew, inputs, targets)
+
+    theirs = asked(here, "EfficientMPRT", explain, softmax=True)  # it takes the entropy of the outputs, too
+    return EfficientMprt(absolute=False)(here).numpy(), np.array(theirs)
 
 
 def captum_sensitivity(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
@@ -128,8 +171,24 @@ def imputed_by_quantus(here: Evidence) -> tuple[np.ndarray, np.ndarray]:
 PEERS = (
     *(by_name(ours, theirs) for ours, theirs in BY_NAME.items()),
     Peer("deletion-auc", "Quantus PixelFlipping, every point but the first", pixel_flipping),
+    Peer("faithfulness-correlation", "Quantus FaithfulnessCorrelation, on the same subsets", faithfulness_correlation),
+    Peer(
+        "max-sensitivity",
+        "Quantus MaxSensitivity, under the same noise",
+        sensitivity(MaxSensitivity(draws=4), "MaxSensitivity"),
+    ),
+    Peer(
+        "avg-sensitivity",
+        "Quantus AvgSensitivity, under the same noise",
+        sensitivity(AvgSensitivity(draws=4), "AvgSensitivity"),
+    ),
+    Peer("efficient-mprt", "Quantus EfficientMPRT, signed maps, the same randomised model", efficient_mprt),
     Peer("road", "Quantus noisy_linear_imputation, without noise", imputed_by_quantus),
     Peer("road", "grad-cam NoisyLinearImputer, without noise", imputed_by_grad_cam),
     Peer("max-sensitivity", "captum sensitivity_max, under the same noise", captum_sensitivity),
-    Peer("infidelity", "captum infidelity (normalize=True), under the same subsets, the better of a map and its opposite", captum_infidelity),
+    Peer(
+        "infidelity",
+        "captum infidelity (normalize=True), under the same subsets, the better of a map and its opposite",
+        captum_infidelity,
+    ),
 )

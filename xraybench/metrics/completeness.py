@@ -17,13 +17,16 @@ class Completeness:
     """|sum of a - (f(x) - f(baseline))| / |f(x) - f(baseline)|; f the target logit, the baseline the training mean.
 
     Maps [B,H,W]; 0 where the map is a full account of the difference (integrated gradients and DeepLIFT promise it;
-    most do not); NaN where the difference is 0, or the map not finite. Descriptive: nobody is ranked by an axiom they do not claim.
+    most do not); NaN where the difference is 0, or the map not finite. Descriptive: nobody is ranked by an axiom they
+    do not claim.
     """
 
     family: ClassVar[str] = "axiomatic"
     higher_is_better: ClassVar[bool | None] = None
     range: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    reference: ClassVar[str] = "Sundararajan et al., Axiomatic attribution for deep networks, ICML 2017 (completeness)"
+    reference: ClassVar[str] = (
+        "Sundararajan et al., Axiomatic attribution for deep networks, ICML 2017 (Proposition 1: completeness)"
+    )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset()
     version: ClassVar[int] = 1
 

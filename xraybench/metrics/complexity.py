@@ -22,7 +22,9 @@ class Complexity:
     family: ClassVar[str] = "complexity"
     higher_is_better: ClassVar[bool | None] = None
     range: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    reference: ClassVar[str] = "Bhatt et al., Evaluating and aggregating feature-based explanations, IJCAI 2020"
+    reference: ClassVar[str] = (
+        "Bhatt et al., Evaluating and aggregating feature-based explanations, IJCAI 2020 (definition of complexity)"
+    )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset()
     version: ClassVar[int] = 1
 

@@ -21,7 +21,9 @@ class DeletionAuc(Removal):
     """
 
     higher_is_better: ClassVar[bool | None] = False
-    reference: ClassVar[str] = "Petsiuk et al., RISE, BMVC 2018 (deletion); Samek et al., TNNLS 2017 (MoRF)"
+    reference: ClassVar[str] = (
+        "Petsiuk et al., RISE, BMVC 2018 (causal metric: deletion); Samek et al., TNNLS 2017 (most relevant first)"
+    )
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """One curve and its ends."""

@@ -23,7 +23,7 @@ class ExposureSensitivity(RadiographChange):
 
     change: ClassVar[str] = "exposure"
     reference: ClassVar[str] = (
-        "Yeh et al., On the (in)fidelity and sensitivity of explanations, NeurIPS 2019, with exposure for noise"
+        "Yeh et al., On the (in)fidelity and sensitivity of explanations, NeurIPS 2019 (SENS_MAX), exposure for noise"
     )
 
     def changed(self, images: Tensor, amount: float) -> Tensor:

@@ -21,7 +21,7 @@ class InsertionAuc(Removal):
     """
 
     higher_is_better: ClassVar[bool | None] = True
-    reference: ClassVar[str] = "Petsiuk et al., RISE, BMVC 2018 (insertion)"
+    reference: ClassVar[str] = "Petsiuk et al., RISE, BMVC 2018 (causal metric: insertion)"
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """One curve and its ends."""

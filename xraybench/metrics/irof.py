@@ -30,7 +30,9 @@ class Irof:
     family: ClassVar[str] = "faithfulness"
     higher_is_better: ClassVar[bool | None] = True
     range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
-    reference: ClassVar[str] = "Rieger & Hansen, IROF: a low resource evaluation metric, ICLR workshop 2020"
+    reference: ClassVar[str] = (
+        "Rieger & Hansen, IROF, ICLR workshop 2020 (iterative removal of features: area over the curve)"
+    )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset()
     version: ClassVar[int] = 1
 

@@ -21,7 +21,7 @@ class MaxSensitivity(Robustness):
     """
 
     reference: ClassVar[str] = (
-        "Yeh et al., On the (in)fidelity and sensitivity of explanations, NeurIPS 2019 (SENS_MAX)"
+        "Yeh et al., On the (in)fidelity and sensitivity of explanations, NeurIPS 2019 (definition of SENS_MAX)"
     )
 
     def __call__(self, evidence: Evidence) -> Tensor:

@@ -41,7 +41,9 @@ class Mprt(ReExplaining):
     family: ClassVar[str] = "randomisation"
     higher_is_better: ClassVar[bool | None] = None
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    reference: ClassVar[str] = "Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018 (cascading randomisation)"
+    reference: ClassVar[str] = (
+        "Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018 (section Cascading Randomization)"
+    )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"explain"})
     version: ClassVar[int] = 1
 

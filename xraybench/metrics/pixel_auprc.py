@@ -16,7 +16,8 @@ class PixelAuprc:
     """Average precision of the pixels of the region, ranked by the signed map: sum over thresholds (R_n - R_n-1) P_n.
 
     Equal values make one threshold, as in scikit-learn. Maps [B,H,W], regions [B,H,W]; range 0 to 1, higher is better.
-    A map without any order has the region's share of the image (its prevalence) as its precision throughout.
+    A random map's expectation is the region's share of the image (its prevalence); a blank map (all equal), which
+    points nowhere, scores 0 instead.
 
     region: the exact mask of the finding unless another is named.
     lift: divide by the prevalence, so that small and large findings can be averaged: 1 is chance, no upper bound.
@@ -27,7 +28,7 @@ class PixelAuprc:
 
     family: ClassVar[str] = "localisation"
     higher_is_better: ClassVar[bool | None] = True
-    reference: ClassVar[str] = "Davis and Goadrich, ICML 2006; average precision as in scikit-learn"
+    reference: ClassVar[str] = "Davis and Goadrich, ICML 2006 (sec. 2); average precision as in scikit-learn"
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding"})
     version: ClassVar[int] = 1
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class PixelAuroc:
     """Area under the ROC curve of the pixels of the region, ranked by the signed map; equal values count half.
 
-    score = P(a_inside > a_outside) + P(a_inside = a_outside) / 2. Maps [B,H,W], regions [B,H,W]; range 0 to 1, higher
-    is better; a random map's expectation is 1/2. Small findings make it flattering: read it beside pixel-auprc.
+    score = P(a_inside > a_outside) + P(a_inside = a_outside) / 2; 0, not 1/2, where the map is blank (all equal): it
+    points nowhere. Maps [B,H,W], regions [B,H,W]; range 0 to 1, higher is better; a random map's expectation is 1/2.
+    Small findings make it flattering: read it beside pixel-auprc.
 
     region: the exact mask of the finding unless another is named.
     """
@@ -26,7 +27,7 @@ class PixelAuroc:
     family: ClassVar[str] = "localisation"
     higher_is_better: ClassVar[bool | None] = True
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    reference: ClassVar[str] = "Fawcett, An introduction to ROC analysis, Pattern Recognition Letters 2006"
+    reference: ClassVar[str] = "Fawcett, An introduction to ROC analysis, Pattern Recognition Letters 2006 (sec. 7)"
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding"})
     version: ClassVar[int] = 1
 

@@ -28,7 +28,7 @@ class PointingGame:
     higher_is_better: ClassVar[bool | None] = True
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     reference: ClassVar[str] = (
-        "Zhang et al., Top-down neural attention by excitation backprop, IJCV 2018 (pointing game)"
+        "Zhang et al., Top-down neural attention by excitation backprop, IJCV 2018 (section The Pointing Game)"
     )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding"})
     version: ClassVar[int] = 1

@@ -27,7 +27,9 @@ class RelevanceRank:
     family: ClassVar[str] = "localisation"
     higher_is_better: ClassVar[bool | None] = True
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    reference: ClassVar[str] = "Arras et al., CLEVR-XAI, Information Fusion 2022 (relevance rank accuracy)"
+    reference: ClassVar[str] = (
+        "Arras et al., CLEVR-XAI, Information Fusion 2022 (definition of relevance rank accuracy)"
+    )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"finding"})
     version: ClassVar[int] = 1
 

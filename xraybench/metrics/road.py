@@ -26,7 +26,9 @@ class Road(Removal):
     steps: int = 5
 
     higher_is_better: ClassVar[bool | None] = True
-    reference: ClassVar[str] = "Rong et al., A consistent and efficient evaluation strategy (ROAD), ICML 2022"
+    reference: ClassVar[str] = (
+        "Rong et al., A consistent and efficient evaluation strategy, ICML 2022 (ROAD: noisy linear imputation)"
+    )
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """Both curves and their ends."""

@@ -26,7 +26,9 @@ class RotationSensitivity(RadiographChange):
     amount: float = 5.0
 
     change: ClassVar[str] = "rotation"
-    reference: ClassVar[str] = "Bansal et al., SAM: The sensitivity of attribution methods, CVPR 2020 (rotations)"
+    reference: ClassVar[str] = (
+        "Crabbé & van der Schaar, Explanation invariance and equivariance, NeurIPS 2023 (explanation equivariance)"
+    )
 
     def changed(self, images: Tensor, amount: float) -> Tensor:
         return turned(images, amount)

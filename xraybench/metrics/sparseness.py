@@ -22,7 +22,9 @@ class Sparseness:
     family: ClassVar[str] = "complexity"
     higher_is_better: ClassVar[bool | None] = None
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    reference: ClassVar[str] = "Chalasani et al., Concise explanations of neural networks, ICML 2020 (Gini index)"
+    reference: ClassVar[str] = (
+        "Chalasani et al., Concise explanations of neural networks, ICML 2020 (definition of the Gini index)"
+    )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset()
     version: ClassVar[int] = 1
 

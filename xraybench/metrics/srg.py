@@ -21,7 +21,9 @@ class Srg(Removal):
     """
 
     higher_is_better: ClassVar[bool | None] = True
-    reference: ClassVar[str] = "Blücher et al., Decoupling pixel flipping and occlusion strategy, TMLR 2024 (SRG)"
+    reference: ClassVar[str] = (
+        "Blücher et al., Decoupling pixel flipping and occlusion strategy, TMLR 2024 (symmetric relevance gain)"
+    )
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """Both curves and their ends."""

@@ -22,7 +22,9 @@ class Sufficiency(Removal):
     """
 
     higher_is_better: ClassVar[bool | None] = False
-    reference: ClassVar[str] = "DeYoung et al., ERASER, ACL 2020 (eq. 3: sufficiency, and its AOPC)"
+    reference: ClassVar[str] = (
+        "DeYoung et al., ERASER, ACL 2020 (section Measuring faithfulness: sufficiency, and its AOPC)"
+    )
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """The insertion curve and its ends."""

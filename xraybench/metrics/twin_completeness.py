@@ -28,7 +28,7 @@ class TwinCompleteness(ReExplaining):
     higher_is_better: ClassVar[bool | None] = None
     range: ClassVar[tuple[float, float]] = (0.0, float("inf"))
     reference: ClassVar[str] = (
-        "Sundararajan et al., Axiomatic attribution for deep networks, ICML 2017 (completeness), from the twin"
+        "Sundararajan et al., Axiomatic attribution for deep networks, ICML 2017 (Proposition 1), from the twin"
     )
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"twins", "explain", "baseline"})
     version: ClassVar[int] = 1

@@ -17,8 +17,8 @@ class TwinLocalisation(ReExplaining):
 
     The twin is the same radiograph without the finding: what differs is the only cause of the fall of the target logit.
     Counted are pairs with f(x) - f(twin) > tau; the others (the model did not see the finding) are NaN, as are images
-    without a difference. Maps [B,H,W], difference [B,H,W]; range 0 to 1, higher is better; a map without any order has
-    the share of the changed pixels throughout, and a difference of maps that is blank scores 0.
+    without a difference. Maps [B,H,W], difference [B,H,W]; range 0 to 1, higher is better; random
+    maps' expectation is the share of the changed pixels; a blank (all equal) difference of maps scores 0 instead.
 
     tau: the least fall of the logit, in its own units.
     """

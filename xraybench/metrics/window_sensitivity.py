@@ -25,7 +25,7 @@ class WindowSensitivity(RadiographChange):
 
     change: ClassVar[str] = "window"
     reference: ClassVar[str] = (
-        "Yeh et al., On the (in)fidelity and sensitivity of explanations, NeurIPS 2019, with the window for noise"
+        "Yeh et al., On the (in)fidelity and sensitivity of explanations, NeurIPS 2019 (SENS_MAX), the window for noise"
     )
 
     def changed(self, images: Tensor, amount: float) -> Tensor:
