@@ -23,7 +23,8 @@ class Infidelity(Subsets):
     to the changes than 0 is. Changes are not centred: a random map whose sum has the right sign for an image foretells
     a part of their mean there, and scores below 1, so compare with the random reference map, not with 1. NaN where the
     output never moves. The map multiplies the *change*: it is judged as a gradient is; maps that are already
-    contributions are at a disadvantage here, and at an advantage in `faithfulness-correlation`.
+    contributions are at a disadvantage here, and at an advantage in `faithfulness-correlation`; a mask of the finding,
+    which knows the place but no sign, can do worse than random maps.
 
     share: of the patches that a perturbation replaces.
     """
