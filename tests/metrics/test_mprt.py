@@ -136,3 +136,13 @@ def test_a_model_of_fewer_layers_has_fewer_stages():
     assert Mprt(stages=9).curve(here).shape == (6, 4)
     with pytest.raises(UsageError):
         Mprt(stages=0)
+
+
+@pytest.mark.parametrize(("order", "name"), [("cascading", "top 2 of 2 parts"), ("independent", "part 2 of 2 alone")])
+def test_the_curve_is_noted_by_what_was_drawn_anew(order, name):
+    here, metric = evidence(), Mprt(stages=2, order=order)
+    noted = metric.notes(here)
+    assert list(noted)[1] == f"{name} drawn anew, maps alike"
+    np.testing.assert_allclose(list(noted.values()), metric.curve(here).mean(0), rtol=1e-12)
+    blank = dataclasses.replace(here, maps=torch.zeros_like(here.maps), shared={})
+    assert metric.notes(blank) == {}  # no map to be like: undefined on every image

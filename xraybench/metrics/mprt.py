@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, ClassVar
 
 from xraybench.errors import UsageError
@@ -65,8 +65,18 @@ class Mprt(ReExplaining):
     def __call__(self, evidence: Evidence) -> Tensor:
         return self.curve(evidence).mean(1)
 
+    def notes(self, evidence: Evidence) -> dict[str, float]:
+        """The curve's mean over the images where it is defined, by what was drawn anew."""
+        means = self.curve(evidence).nanmean(0).tolist()
+        drawn = "top {} of {} parts" if self.order == "cascading" else "part {} of {} alone"
+        found = {drawn.format(stage, len(means)): mean for stage, mean in enumerate(means, start=1)}
+        return {f"{name} drawn anew, maps alike": mean for name, mean in found.items() if isfinite(mean)}
+
     def curve(self, evidence: Evidence) -> Tensor:
         """Float64 [B,stages]: the similarity at each stage, from the output layer down."""
+        return evidence.once(f"curve of {self}", lambda: self._curve(evidence))
+
+    def _curve(self, evidence: Evidence) -> Tensor:
         import torch
 
         from xraybench.metrics._localisation import blank, undefined
