@@ -6,8 +6,10 @@ import pytest
 
 from xraybench import registry
 from xraybench.errors import UsageError
-from xraybench.planning import Request, make_plan
+from xraybench.planning import Request, make_plan, metric_job
+from xraybench.results import MetricInfo
 from xraybench.runner import open_source
+from xraybench.spec import explainer, metric
 from xraybench.steps import Clahe, PadToSquare, Resize
 from xraybench.tasks import load_task
 
@@ -160,3 +162,16 @@ def test_groups_of_metrics_hold_the_presets_further_ones_and_plain_names_do_not(
                 if m.info.label == "srg(imputer=mean)"]  # fmt: skip
     steps = load_task("wrist").preset("quick").metrics["srg"]["steps"]
     assert other.parameters == {"imputer": "mean", "steps": steps}  # the preset's settings stand behind it too
+
+
+@pytest.mark.parametrize("text", [*registry.METRICS, "quantus:MaxSensitivity(nr_samples=2)"])
+def test_a_metric_on_record_is_the_one_that_was_asked_for(text):
+    """Otherwise it would be computed again whenever it is asked for."""
+    info = metric_job(load_task("wrist").preset("quick"), registry.parse_call(text)).info
+    assert MetricInfo.model_validate_json(info.model_dump_json()) == info
+
+
+def test_a_functions_declarations_are_no_parameters():
+    declared = {"family": "complexity", "higher_is_better": None, "range": (0, 1), "reference": "", "needs": {"twins"}}
+    assert registry.parameters_of(metric(**declared)(len)) == {}
+    assert registry.parameters_of(explainer(signed=True, cost=3)(len)) == {}

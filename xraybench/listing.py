@@ -58,14 +58,18 @@ def _tasks() -> list[Row]:
 
 
 def standing_of_runs(out: Path) -> list[Row]:
-    """One row a run folder under `out`: its models, its cells by status, the failures with their reasons."""
+    """One row a run folder under `out`: its models, its cells by status, the failures with their reasons.
+
+    A cell counts as failed, too, where a metric of it did.
+    """
     from xraybench.results import CellRecord, RunRecord, iterate_records
 
     rows = []
     for folder, run in iterate_records(out, "run.json", RunRecord):
         cells = [cell for _, cell in iterate_records(folder / "cells", "cell.json", CellRecord)]
-        counts = {status: sum(cell.status == status for cell in cells) for status in ("ok", "skipped", "failed")}
-        failures = [f"{cell.model} {cell.explainer}: {cell.reason}" for cell in cells if cell.status == "failed"]
+        found = ["failed" if cell.failures() else cell.status for cell in cells]
+        counts = {status: found.count(status) for status in ("ok", "skipped", "failed")}
+        failures = [f"{cell.model} {cell.explainer}: {failure}" for cell in cells for failure in cell.failures()]
         models = len(list((folder / "models").glob("*/model.json")))
         rows.append({"run": run.name, "task": run.task, "models": models, **counts, "failures": failures})
     return rows

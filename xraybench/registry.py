@@ -18,6 +18,7 @@ from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from xraybench.errors import PluginError, UsageError
+from xraybench.spec import FunctionExplainer, FunctionMetric
 
 T = TypeVar("T")
 
@@ -293,8 +294,8 @@ def _check_parameters(call: Call, made: type) -> None:
 
 
 def parameters_of(built: Any) -> dict[str, Any]:
-    """All parameters of a built object, defaults included: what its identity is made of."""
-    if not dataclasses.is_dataclass(built):
+    """All parameters of a built object, defaults included: what its identity is made of. A function has none."""
+    if isinstance(built, FunctionExplainer | FunctionMetric) or not dataclasses.is_dataclass(built):
         return {}
     fields = {field.name: getattr(built, field.name) for field in dataclasses.fields(built)}
     return {name: value for name, value in fields.items() if not callable(value)}

@@ -16,14 +16,15 @@ Everything is written under a temporary name and then moved into place, so a rea
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic import ValidationError as PydanticError
 
 from xraybench.errors import RecordError, XraybenchError
@@ -63,6 +64,13 @@ class MetricInfo(Record):
     range: tuple[float | None, float | None]  # None: unbounded
     reference: str
     version: int
+
+    @field_validator("parameters")
+    @classmethod
+    def _as_read_back(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        """A tuple is a list, as JSON has it: what is asked for is compared with what is on record."""
+        plain: dict[str, Any] = json.loads(json.dumps(parameters))
+        return plain
 
 
 class ShortcutRecord(Record):
@@ -175,7 +183,7 @@ class ModelRecord(Record):
 
 
 class ScoreInfo(Record):
-    """One metric of one cell: measured, or skipped with the reason."""
+    """One metric of one cell: measured, or skipped or failed with the reason."""
 
     metric: MetricInfo
     status: Status
@@ -223,6 +231,13 @@ class CellRecord(Record):
     flags: dict[str, str] = Field(default_factory=dict)  # determinism, dtype, threads
     seconds: dict[str, float] = Field(default_factory=dict)  # by phase
     reproduce: str = ""  # the command that makes this row again
+
+    def failures(self, asked: Collection[str] | None = None) -> list[str]:
+        """The error, or which metrics failed (of those asked for, by label) and with what."""
+        if self.status == "failed":
+            return [self.reason or "no reason given"]
+        failed = {label: info.reason for label, info in self.scores.items() if info.status == "failed"}
+        return [f"{label}: {reason}" for label, reason in failed.items() if asked is None or label in asked]
 
 
 class SimilarityRecord(Record):

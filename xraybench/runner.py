@@ -145,14 +145,9 @@ def _compute(shop: Workshop, jobs: Sequence[CellJob]) -> list[str]:
         shop.narrator.progress(f"cells · {number} of {len(jobs)}", spent, total)
         if isinstance(result, Exception):
             failures.append(f"{job.model.label} {job.label}: {failure_of(result)}")
-        elif result.status == "failed":
-            failures.append(f"{job.model.label} {job.label}: {result.reason}")
         else:
-            failures += [
-                f"{job.model.label} {job.label}: {label}: {info.reason}"
-                for label, info in result.scores.items()
-                if info.status == "failed"
-            ]
+            failed = result.failures({metric.info.label for metric in job.metrics})
+            failures += [f"{job.model.label} {job.label}: {failure}" for failure in failed]
     return failures
 
 

@@ -14,20 +14,20 @@ Rerun = Literal["missing", "failed", "all"]
 
 
 def standing(folder: Path, job: CellJob) -> Standing:
-    """Where a cell stands; RecordError where its record cannot be read."""
+    """Where a cell stands: failed, too, where a metric of it did; RecordError where its record cannot be read."""
     path = folder / "cells" / job.id / "cell.json"
     if not path.exists():
         return "missing"
     record = read_record(path, CellRecord)
     if record.status != "ok":
-        return "skipped" if record.status == "skipped" else "failed"
+        return record.status
     for metric in job.metrics:
         info = record.scores.get(metric.info.label)
         if info is None or info.metric != metric.info:
             return "lacks metrics"
         if info.status == "ok" and not scores_path(path.parent, metric.info.label).exists():
             return "lacks metrics"
-    return "done"
+    return "failed" if record.failures([metric.info.label for metric in job.metrics]) else "done"
 
 
 def standing_of_pair(folder: Path, pair: Pair) -> Standing:

@@ -72,8 +72,12 @@ class Maps:
 
 
 def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
-    """Explain and score one cell, or add to a finished one the metrics it lacks; an error becomes its record."""
+    """Explain and score one cell, or add to a finished one the metrics it lacks; an error becomes its record.
+
+    Tracebacks lie in log.txt: of what failed the last time the cell was computed.
+    """
     folder = place.cell_folder(job)
+    (folder / "log.txt").unlink(missing_ok=True)
     try:
         record = _compute(bench(place.for_model(job.model)), job, folder, report)
     except NotApplicableError as error:
@@ -81,12 +85,17 @@ def compute_cell(place: Place, job: CellJob, report: Report) -> CellRecord:
     except OSError:  # a full or read-only disk is not this cell's fault: the run stops and says so
         raise
     except Exception as error:
-        reason = reason_of(error)
-        record = _cell_record(place, job, status="failed", reason=reason)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "log.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        record = _cell_record(place, job, status="failed", reason=reason_of(error))
+        _log(folder, job.label)
     write_record(folder / "cell.json", record)
     return record
+
+
+def _log(folder: Path, what: str) -> None:
+    """Add where the error came from that is being handled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "log.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{what}\n{traceback.format_exc()}\n")
 
 
 def _cell_record(place: Place, job: CellJob, **fields: Any) -> CellRecord:
@@ -271,17 +280,26 @@ class Scoring:
 
 def _score(scoring: Scoring, job: MetricJob) -> ScoreInfo:
     """One metric of the cell: scored and written, or skipped with its reason, or failed with its error."""
+    try:
+        return _scored(scoring, job)
+    except NotApplicableError as error:
+        return ScoreInfo(metric=job.info, status="skipped", reason=error.message)
+    except OSError:  # as for the cell
+        raise
+    except Exception as error:  # the other metrics' scores are as good as without it
+        _log(scoring.folder, job.info.label)
+        return ScoreInfo(metric=job.info, status="failed", reason=reason_of(error))
+
+
+def _scored(scoring: Scoring, job: MetricJob) -> ScoreInfo:
     metric: Metric = registry.build("metrics", job.call)
     reason = why_not(metric, scoring.evidence, scoring.explainer_cost)
     if reason is not None:
-        return ScoreInfo(metric=job.info, status="skipped", reason=reason)
+        raise NotApplicableError(reason)
     rows = scoring.desk.rows_of_patients(metric.patients if isinstance(metric, ReExplaining) else None)
     artefacts = scoring.artefacts(rows)
     evidence = dataclasses.replace(scoring.of(rows), artefacts=artefacts)
-    try:
-        scored = score(metric, evidence)
-    except NotApplicableError as error:
-        return ScoreInfo(metric=job.info, status="skipped", reason=error.message)
+    scored = score(metric, evidence)
     if isinstance(metric, MetricNotes):
         scoring.notes.update({f"{job.info.label}: {name}": value for name, value in metric.notes(evidence).items()})
     table = scoring.desk.explained_table.iloc[rows.cpu().numpy()]
