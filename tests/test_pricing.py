@@ -7,8 +7,11 @@ from xraybench import registry
 from xraybench.cells.bench import Bench
 from xraybench.cells.place import Place
 from xraybench.errors import NotApplicableError
+from xraybench.planning import Request, make_plan
 from xraybench.preparation import prepare_data
 from xraybench.pricing import explained_by, price_list
+from xraybench.runner import open_source
+from xraybench.tasks import load_task
 
 
 class Quiet:
@@ -47,3 +50,11 @@ def test_its_price_is_of_that_many_images(plan, tmp_path):
     for model, priced in zip(plan.models, prices.models, strict=True):
         assert priced.image_forwards == cost * counts.get(model.id, plan.n_explained)
     assert sum(cell.image_forwards for cell in prices.cells) == sum(model.image_forwards for model in prices.models)
+
+
+def test_a_metric_of_unknown_price_is_named_and_not_counted(tmp_path):
+    task = load_task("wrist")
+    asked = [Request(("gradient",), metrics) for metrics in (("srg",), ("srg", "quantus:MPRT"))]
+    known, more = (price_list(make_plan(task, open_source(task, one), one), tmp_path) for one in asked)
+    assert (known.unpriced, more.unpriced) == ((), ("quantus:MPRT",))
+    assert [cell.image_forwards for cell in known.cells] == [cell.image_forwards for cell in more.cells]

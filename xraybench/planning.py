@@ -274,7 +274,7 @@ def cell_price(
 ) -> tuple[int, Mapping[str, int]]:
     """Image-forwards of a cell, and by name of what all cells of its model share.
 
-    Explaining, and each thing that metrics buy once, however many share it.
+    Explaining, and each thing that metrics buy once, however many share it; without metrics of unknown price.
     """
     explaining = built.cost(image_size) if isinstance(built, Explainer) else 0
     held: set[MetricNeeds] = {"explain"} if isinstance(built, Explainer) else set()
@@ -290,7 +290,7 @@ def cell_price(
             if metric.price_limit is not None and explaining > metric.price_limit:
                 continue
             images = min(images, metric.patients or images)
-        for artefact, forwards in metric.cost(explaining, image_size).items():
+        for artefact, forwards in (metric.cost(explaining, image_size) or {}).items():
             bought[artefact] = max(bought.get(artefact, 0), forwards * images)
     shared: dict[str, int] = {name: forwards for name, forwards in bought.items() if isinstance(name, Shared)}
     own = sum(forwards for name, forwards in bought.items() if name not in shared)

@@ -52,7 +52,7 @@ class PairPrice:
 
 @dataclass(frozen=True)
 class Prices:
-    """A plan with its prices; minutes is an estimate, basis says from what."""
+    """A plan with its prices; minutes is an estimate, basis says from what; unpriced: metrics not counted in it."""
 
     run: str
     comparability_key: str
@@ -62,6 +62,7 @@ class Prices:
     pending: int
     minutes: float
     basis: str
+    unpriced: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -95,7 +96,15 @@ def price_list(plan: Plan, out: Path) -> Prices:
     forwards = sum(cell.image_forwards for cell in todo)
     forwards += sum(pair.image_forwards for pair in pairs if pair.status != "done")
     seconds = forwards / rate / worker_count("auto")
-    return Prices(plan.name, plan.comparability_key, cells, models, pairs, len(todo), seconds / 60, basis)
+    return Prices(
+        plan.name, plan.comparability_key, cells, models, pairs, len(todo), seconds / 60, basis, _unpriced(plan)
+    )
+
+
+def _unpriced(plan: Plan) -> tuple[str, ...]:
+    """Metrics of which is not known beforehand what they cost."""
+    built = {job.info.label: registry.build("metrics", job.call) for cell in plan.cells for job in cell.metrics}
+    return tuple(label for label, metric in built.items() if metric.cost(1, plan.preset.image_size) is None)
 
 
 def explained_by(plan: Plan, out: Path) -> dict[str, int]:

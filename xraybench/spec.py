@@ -236,7 +236,7 @@ class Metric(Protocol):
 
     `higher_is_better` is None for descriptive metrics, which are shown but not ranked. `needs` says what the evidence
     must hold. `cost` is in image-forwards per image, by the name of what they buy: metrics that share a pair of curves
-    name it alike, and a plan counts it once a cell, or once a model where the name is `Shared`.
+    name it alike, and a plan counts it once a cell, or once a model where the name is `Shared`. None: not known.
     """
 
     family: str
@@ -246,7 +246,7 @@ class Metric(Protocol):
     needs: frozenset[MetricNeeds]
     version: int
 
-    def cost(self, explainer_cost: int, image_size: int) -> Mapping[str, int]: ...
+    def cost(self, explainer_cost: int, image_size: int) -> Mapping[str, int] | None: ...
     def __call__(self, evidence: Evidence) -> Tensor: ...
 
 

@@ -123,4 +123,6 @@ def _show_plan(plan: Plan, out: Path, as_json: bool) -> None:
     for model in prices.models:
         cap = f" of at most {model.cap:,}" if model.cap else ""
         click.echo(f"{model.model} (seed {model.seed}): {model.image_forwards:,} image-forwards{cap}")
+    for metric in prices.unpriced:
+        click.echo(f"{metric}: of unknown price, not counted here")
     click.echo(f"to do: {prices.pending} cells of {len(prices.cells)}, about {prices.minutes:.1f} min ({prices.basis})")

@@ -24,7 +24,7 @@ PER_IMAGE_AND_QUIET = {"return_aggregate": False, "disable_warnings": True, "dis
 
 def scores(evidence: Evidence, method: str, parameters: Mapping[str, Any], needs: Set[str]) -> Tensor:
     """Float64 [B]: Quantus's score of each image, NaN where it would refuse the map or the mask."""
-    metric = _built(method, parameters)
+    metric = getattr(quantus, method)(**PER_IMAGE_AND_QUIET | dict(parameters))
     usable = ~blank(evidence.maps) & ~undefined(evidence.maps)
     masks = region_of(evidence, "finding") if "finding" in needs else None
     if masks is not None:
@@ -37,13 +37,6 @@ def scores(evidence: Evidence, method: str, parameters: Mapping[str, Any], needs
             found = _call(metric, evidence, rows, masks, explain)
         result[rows] = _per_image(found, len(rows), method).to(result.device)
     return result
-
-
-def _built(method: str, parameters: Mapping[str, Any]) -> Any:
-    try:
-        return getattr(quantus, method)(**PER_IMAGE_AND_QUIET | dict(parameters))
-    except TypeError as error:
-        raise UsageError(f"quantus:{method}: {error}", "its parameters are those of Quantus's constructor") from error
 
 
 def _call(metric: Any, evidence: Evidence, rows: Tensor, masks: Tensor | None, explain: ExplainFunc | None) -> Any:
