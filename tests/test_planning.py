@@ -6,6 +6,7 @@ import pytest
 
 from xraybench import registry
 from xraybench.errors import UsageError
+from xraybench.explainers.gradient import Gradient
 from xraybench.planning import Request, make_plan, metric_job
 from xraybench.results import MetricInfo
 from xraybench.runner import open_source
@@ -90,7 +91,7 @@ def test_unknown_models_and_presets_are_named():
 def test_further_metrics_of_a_preset_are_columns_of_groups_and_make_no_other_board():
     task = load_task("wrist")
     more = task.presets["quick"].model_copy(update={"more_metrics": ["energy-on(region=frame)", "srg(steps=3)"]})
-    none = more.model_copy(update={"more_metrics": []})
+    none = more.model_copy(update={"more_metrics": [], "by_hand": []})
     plans = [
         make_plan(task.model_copy(update={"presets": {"quick": preset}}), open_source(task, Request()), request)
         for request in (Request(), Request(metrics=("fast",)), Request(metrics=("srg",)))
@@ -98,6 +99,7 @@ def test_further_metrics_of_a_preset_are_columns_of_groups_and_make_no_other_boa
     ]
     assert len({plan.comparability_key for plan in plans}) == 1
     labels = [[job.info.label for job in plan.cells[0].metrics] for plan in plans]
+    labels[1].remove("smooth-mprt")  # by hand in the other
     assert labels[0] == [*labels[1], "energy-on(region=frame)", "srg(steps=3)"]
     assert labels[2] == [*labels[3], "energy-on(region=frame)", "srg(steps=3)"]
     assert labels[4] == labels[5] == ["srg"]
@@ -146,6 +148,20 @@ def test_a_presets_preprocessing_is_what_its_data_are_made_by():
     steps = (Clahe(step="clahe"), Resize(step="resize"))
     preset = task.presets["quick"].model_copy(update={"preprocessing": steps})
     assert plan_of(presets={"quick": preset}).data_digest == plan_of(preprocessing=steps).data_digest
+
+
+@pytest.mark.parametrize("name", ["wrist", "mura", "tb", "chexpert", "anatomy", "mnist"])
+def test_smooth_mprt_is_measured_in_quick_where_asked_for_by_name_and_only_there(name):
+    task = load_task(name)
+    plans = {
+        asked: make_plan(task, open_source(task, Request()), Request(explainers=("gradient",), metrics=(asked,)))
+        for asked in ("all", "smooth-mprt", "sparseness")
+    }
+    assert "smooth-mprt" not in {job.info.label for job in plans["all"].cells[0].metrics}
+    (cell, plain) = (plans[asked].cells[0] for asked in ("smooth-mprt", "sparseness"))
+    assert cell.id == plain.id
+    images, maps = 32, 2 * 2  # of the trained model and one stage, two noisy images each
+    assert cell.image_forwards - plain.image_forwards == images * maps * Gradient().cost(64)
 
 
 def test_groups_of_metrics_hold_the_presets_further_ones_and_plain_names_do_not():

@@ -155,8 +155,8 @@ def comparability_key(task: Task, preset: str, data_digest: str, n_explained: in
 
 
 def without_columns(preset: Preset) -> dict[str, Any]:
-    """A preset as plain data but for its further metrics: a column more makes no other board."""
-    return {name: value for name, value in asdict_of(preset).items() if name != "more_metrics"}
+    """A preset as plain data but for what its groups of metrics hold: a column more or less makes no other board."""
+    return {name: value for name, value in asdict_of(preset).items() if name not in ("more_metrics", "by_hand")}
 
 
 def expand(kind: Kind, asked: Sequence[str], task: Task, preset: Preset) -> list[Call]:
@@ -175,7 +175,10 @@ def _group(kind: Kind, group: str, task: Task, preset: Preset) -> list[Call]:
     """
     if group == "paper":
         return _paper(kind, task)
-    calls = _all(kind) + [registry.parse_call(text) for text in preset.more_metrics if kind == "metrics"]
+    calls = _all(kind)
+    if kind == "metrics":
+        calls = [call for call in calls if call.name not in preset.by_hand]
+        calls += [registry.parse_call(text) for text in preset.more_metrics]
     if group == "all":
         return calls
     built = [registry.build(kind, call) for call in calls]

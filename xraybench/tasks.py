@@ -170,6 +170,7 @@ class Preset(_Preprocessed):
     explainers: dict[str, Parameters] = Field(default_factory=dict)
     metrics: dict[str, Parameters] = Field(default_factory=dict)
     more_metrics: list[str] = Field(default_factory=list)  # calls that "all" and "fast" mean here beside every name
+    by_hand: list[str] = Field(default_factory=list)  # metrics that they leave out: measured where asked for by name
 
 
 class Task(_Preprocessed):
@@ -323,7 +324,7 @@ def _check_names(path: Path, task: Task) -> None:
         for kind, settings in (("explainers", preset.explainers), ("metrics", preset.metrics)):
             for name in settings:
                 registry.find(kind, name)
-        for text in preset.more_metrics:
+        for text in (*preset.more_metrics, *preset.by_hand):
             registry.find("metrics", registry.parse_call(text).name)
         if not task.models_of(preset_name):
             raise TaskFileError(f"{path}: no model names preset {preset_name!r}", "add it to a model's presets")
