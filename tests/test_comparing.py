@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from xraybench.comparing import MEASURES, activations, compare
+from xraybench.errors import ValidationError
 from xraybench.models import small_cnn
 from xraybench.similarity import layer, linear_cka, mean_cca
 
@@ -59,5 +60,15 @@ def test_refusals_are_counted_with_their_reason(matrices):
     missing = int(np.isnan(matrices["cca"].values).sum())
     assert missing > 0
     assert sum(matrices["cca"].refused.values()) == missing
-    assert all("are needed" in reason for reason in matrices["cca"].refused)
+    few, many = (f"{samples} samples, where 5 are needed for each dimension of the two layers" for samples in (80, 320))
+    assert set(matrices["cca"].refused) == {few, many}, "80 images, 2 x 2 positions: one reason for many pairs"
     assert not matrices["linear-cka"].refused
+
+
+def test_activations_that_are_not_finite_name_the_layer(images):
+    broken = network(0)
+    with torch.no_grad():
+        broken.get_submodule("block2")[0].weight[0] = float("nan")
+    with pytest.raises(ValidationError, match="layer 'block2': activations are not finite") as raised:
+        compare(network(0), broken, images, 2, np.random.default_rng(0), lambda done, total: None)
+    assert "train it again" in raised.value.hint

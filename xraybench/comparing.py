@@ -93,10 +93,11 @@ def _permuted(samples: Samples, order: NDArray[np.int64], grid: int) -> Samples:
 
 
 def _samples(model: nn.Module, images: Tensor, grid: int) -> Iterable[Samples]:
-    for maps in activations(model, model.layers, images, grid):  # type: ignore[arg-type]
-        channels = maps.shape[-1]
-        means = layer(maps.mean(axis=1))
-        yield Samples(means, layer(maps.reshape(-1, channels)) if maps.shape[1] > 1 or grid == 1 else None)
+    names: Sequence[str] = model.layers  # type: ignore[assignment]
+    for name, maps in zip(names, activations(model, names, images, grid), strict=True):
+        means = layer(maps.mean(axis=1), f"layer {name!r}")
+        flat = maps.reshape(-1, maps.shape[-1])
+        yield Samples(means, layer(flat, f"layer {name!r}") if maps.shape[1] > 1 or grid == 1 else None)
 
 
 def activations(model: nn.Module, names: Sequence[str], images: Tensor, grid: int) -> list[NDArray[np.float32]]:

@@ -46,7 +46,7 @@ def why_not(metric: Metric, evidence: Evidence, explainer_cost: int) -> str | No
             return ONE_LABEL if need == "twins" and evidence.of_one_label else REASONS[need]
     limit = metric.price_limit if isinstance(metric, ReExplaining) else None
     if limit is not None and explainer_cost > limit:
-        return f"price: explaining costs {explainer_cost} image-forwards, the metric's limit is {limit}"
+        return f"price in image-forwards: explaining costs {explainer_cost}, the metric's limit is {limit}"
     return None
 
 

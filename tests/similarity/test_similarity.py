@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.cross_decomposition import CCA
 
-from xraybench.errors import NotApplicableError
+from xraybench.errors import NotApplicableError, ValidationError
 from xraybench.similarity import debiased_cka, layer, linear_cka, mean_cca, pwcca, svcca
 from xraybench.similarity.cca import correlations
 
@@ -119,3 +119,11 @@ def test_rank_deficient_and_constant_layers_are_defined(measure):
     assert measure(deficient, layer(x)) == pytest.approx(1, abs=0.05)
     assert measure(layer(np.ones((200, 4))), layer(x)) == 0
     assert measure(layer(x), layer(np.ones((200, 4)))) == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_layer_that_is_not_finite_is_an_error(value):
+    x = noise(20, 3, 0)
+    x[4, 1] = value
+    with pytest.raises(ValidationError, match="fc: activations are not finite"):
+        layer(x, "fc")

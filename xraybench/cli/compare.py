@@ -61,7 +61,7 @@ def compare(
     for similarity in record.similarities:
         click.echo(f"{similarity.measure:14}{_summary(similarity.values)}   null {_summary(similarity.null)}")
         for reason, count in similarity.refused.items():
-            click.echo(f"  {count} pairs refused: {reason}", err=True)
+            click.echo(f"  {count} pair{'s' * (count > 1)} refused: {reason}", err=True)
     click.echo(f"{folder}: comparison.json, similarity.csv, similarity.png")
 
 

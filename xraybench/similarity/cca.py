@@ -35,10 +35,10 @@ def _mean(first: Layer, second: Layer) -> float:
 
 
 def _enough(first: Layer, second: Layer) -> None:
-    needed = SAMPLES_PER_CHANNEL * (first.rank + second.rank)
-    if first.samples < needed:
+    """The reason names no layer, so that what is refused of a matrix is said in one line."""
+    if first.samples < SAMPLES_PER_CHANNEL * (first.rank + second.rank):
         raise NotApplicableError(
-            f"{first.samples} samples for {first.rank} + {second.rank} dimensions: {needed} are needed"
+            f"{first.samples} samples, where {SAMPLES_PER_CHANNEL} are needed for each dimension of the two layers"
         )
 
 

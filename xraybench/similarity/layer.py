@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xraybench.errors import ValidationError
+
 Matrix = NDArray[np.float64]
 
 
@@ -45,9 +47,17 @@ class Layer:
         return Layer(self.basis[:, :directions], self.strength[:directions], self.rows[:directions])
 
 
-def layer(activations: NDArray[np.floating]) -> Layer:
-    """A layer from its activations [N, C]. A singular value below max(N, C) eps times the largest counts as zero."""
+def layer(activations: NDArray[np.floating], name: str = "a layer") -> Layer:
+    """A layer from its activations [N, C]. A singular value below max(N, C) eps times the largest counts as zero.
+
+    ValidationError, which names it, where an activation is not finite: it is then like nothing, itself included.
+    """
     values = np.asarray(activations, np.float64)
+    if not np.isfinite(values).all():
+        raise ValidationError(
+            f"{name}: activations are not finite",
+            "the model's weights are broken: train it again, at a lower learning rate",
+        )
     basis, strength, rows = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
     scale = max(float(strength[0]), float(np.abs(values).max()))  # a constant layer leaves rounding errors only
     kept = int((strength > scale * max(values.shape) * np.finfo(np.float64).eps).sum())
