@@ -1,6 +1,9 @@
 """Calls, near names, and plug-ins as they are really installed."""
 
+import dataclasses
 import json
+import math
+import re
 import subprocess
 import sys
 import zipfile
@@ -44,11 +47,81 @@ def test_a_call_survives_being_written(parameters):
     assert parse_call(written) == call
 
 
-def test_misspelt_names_and_parameters_get_the_near_one():
-    with pytest.raises(UsageError, match="did you mean 'grad-cam'"):
-        registry.find("explainers", "grad-camm")
+@pytest.mark.parametrize(
+    ("written", "near"),
+    [("grad-camm", "grad-cam"), ("Grad-CAM", "grad-cam"), ("LRP-Z", "lrp-z"), ("gradd", "gradient")],
+)
+def test_misspelt_names_get_the_near_one(written, near):
+    with pytest.raises(UsageError, match=f"did you mean '{near}'"):
+        registry.find("explainers", written)
+
+
+def test_misspelt_parameters_get_the_near_one():
     with pytest.raises(UsageError, match="did you mean 'steps'"):
         registry.build("explainers", Call("integrated-gradients", {"step": 3}))
+
+
+FIELDS = [
+    (kind, name, field)
+    for kind in ("explainers", "references", "metrics")
+    for name, entry in registry.entries(kind).items()
+    for field in dataclasses.fields(registry.load(entry))
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "field"), FIELDS, ids=[f"{name}-{field.name}" for _, name, field in FIELDS])
+def test_a_parameter_takes_what_it_is_by_default_and_nothing_of_another_type(kind, name, field):
+    if field.default is not None:
+        built = registry.build(kind, Call(name, {field.name: field.default}))
+        assert getattr(built, field.name) == field.default
+    for value in ({}, [0.5], math.nan, -math.inf):
+        with pytest.raises(UsageError, match=f"'{re.escape(name)}' does not take {field.name}=") as caught:
+            registry.build(kind, Call(name, {field.name: value}))
+        assert f"{field.name} should be" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("rise(masks=abc)", "masks should be a whole number"),
+        ("kernel-shap(samples=[1])", "samples should be a whole number"),
+        ("integrated-gradients(steps=2.5)", "steps should be a whole number"),
+        ("integrated-gradients(steps=true)", "steps should be a whole number"),
+        ("integrated-gradients(rule=simpson)", "rule should be 'midpoint' or 'gauss-legendre'"),
+        ("occlusion(window=true)", "window should be a number"),
+        ("smoothgrad(noise=nan)", "noise should be a finite number"),
+        ("grad-cam(relu=yes)", "relu should be true or false"),
+        ("grad-cam(relu=1)", "relu should be true or false"),
+    ],
+)
+def test_a_value_of_another_type_is_a_usage_error_that_says_what_is_taken(written, cure):
+    with pytest.raises(UsageError) as caught:
+        registry.build("explainers", parse_call(written))
+    assert caught.value.hint == cure
+
+
+@given(st.integers(min_value=1, max_value=1000))
+def test_a_whole_number_passes_for_a_number(noise):
+    assert registry.build("explainers", Call("smoothgrad", {"noise": noise})).noise == noise
+
+
+def test_a_type_is_read_where_it_is_declared(tmp_path, monkeypatch):
+    """A base's field in a module that knows its type; the subclass's own module does not, and need not."""
+    (tmp_path / "base_of_plugin.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom typing import Literal as OneOf\n"
+        "@dataclass(frozen=True)\nclass Base:\n    way: OneOf['a', 'b'] = 'a'\n"
+    )
+    (tmp_path / "made_by_plugin.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom typing import ClassVar\n"
+        "from base_of_plugin import Base\n"
+        "@dataclass(frozen=True)\nclass Made(Base):\n    known: ClassVar[OnlyWhenTypeChecked] = None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = registry.Entry("explainers", "made", "made_by_plugin:Made", "a plug-in")
+    monkeypatch.setattr(registry, "plugins", lambda kind: {"made": entry})
+    assert registry.build("explainers", Call("made", {"way": "b"})).way == "b"
+    with pytest.raises(UsageError, match="way='c'"):
+        registry.build("explainers", Call("made", {"way": "c"}))
 
 
 @pytest.mark.parametrize("kind", ["explainers", "references", "metrics", "models", "sources"])

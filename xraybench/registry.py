@@ -11,13 +11,15 @@ import importlib
 import re
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from os.path import commonprefix
 from typing import Any, TypeVar
 
 from xraybench.errors import PluginError, UsageError
+from xraybench.parameters import check_value, declared_type
 from xraybench.spec import FunctionExplainer, FunctionMetric
 
 T = TypeVar("T")
@@ -249,10 +251,20 @@ def find(kind: str, name: str) -> Entry:
 def near(name: str, known: Mapping[str, T], what: str) -> T:
     """`known[name]`; UsageError names the nearest name there is, or all of them."""
     if name not in known:
-        matches = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {matches[0]!r}?" if matches else f"there are: {', '.join(known) or 'none'}"
-        raise UsageError(f"no {what} is called {name!r}", hint)
+        raise UsageError(f"no {what} is called {name!r}", nearest(name, known, "there are"))
     return known[name]
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """A hint: the name that is most like this one, in whatever case, or all of them. Of the like, the one that begins
+    alike: `gradd` is gradient cut short, though it shares more letters with vargrad.
+    """
+    folded = {one.casefold(): one for one in known}
+    like = difflib.get_close_matches(name.casefold(), folded)
+    if not like:
+        return f"{otherwise}: {', '.join(folded.values()) or 'none'}"
+    best = max(like, key=lambda one: len(commonprefix([one, name.casefold()])))  # noqa: RUF071 (letters are meant)
+    return f"did you mean {folded[best]!r}?"
 
 
 def load(entry: Entry) -> Any:
@@ -285,12 +297,11 @@ def build(kind: str, call: Call) -> Any:
 
 
 def _check_parameters(call: Call, made: type) -> None:
-    known = [field.name for field in dataclasses.fields(made)] if dataclasses.is_dataclass(made) else []
-    for key in call.parameters:
+    known = {field.name: field for field in dataclasses.fields(made)} if dataclasses.is_dataclass(made) else {}
+    for key, value in call.parameters.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes: {', '.join(known) or 'none'}"
-            raise UsageError(f"{call.name!r} has no parameter {key!r}", hint)
+            raise UsageError(f"{call.name!r} has no parameter {key!r}", nearest(key, known, "it takes"))
+        check_value(call.name, key, value, declared_type(made, known[key]))
 
 
 def parameters_of(built: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from xraybench.checks.families import network
@@ -19,6 +21,7 @@ from xraybench.explainers._relevance import (
 from xraybench.explainers.gradient import GradientXInput
 from xraybench.explainers.lrp import (
     DeepTaylor,
+    EpsilonGammaBox,
     EpsilonPlusFlat,
     ExcitationBackprop,
     LrpAlpha1Beta0,
@@ -266,6 +269,25 @@ def test_the_flat_rule_is_refused_where_all_pixels_would_get_the_same(build, ima
 def test_an_unknown_treatment_of_batchnorm_is_a_usage_error():
     with pytest.raises(UsageError, match="canonised or pass"):
         EpsilonPlusFlat(bn="merged")
+
+
+@pytest.mark.parametrize(
+    ("made", "parameter"),
+    [
+        *((made, "stabilizer") for made in (LrpZ, LrpEpsilon, LrpAlpha2Beta1, EpsilonPlusFlat, ExcitationBackprop)),
+        *((made, "epsilon") for made in (LrpEpsilon, EpsilonPlusFlat, EpsilonGammaBox)),
+    ],
+)
+@given(at_most_zero=st.floats(max_value=0))
+def test_what_divisors_hold_lies_above_zero(made, parameter, at_most_zero):
+    with pytest.raises(UsageError, match=rf"(?s){parameter}=.*above 0"):
+        made(**{parameter: at_most_zero})
+
+
+def test_gamma_may_be_zero_and_is_not_negative():
+    assert EpsilonGammaBox(gamma=0).gamma == 0
+    with pytest.raises(UsageError, match=r"0 .* or more"):
+        EpsilonGammaBox(gamma=-1e-9)
 
 
 def test_the_basic_rule_is_gradient_times_input_without_biases(images, targets, context_of):

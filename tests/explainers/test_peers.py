@@ -1,6 +1,7 @@
 """captum's attributions and zennit's composites by name: faithful to the library, strict about names."""
 
 import inspect
+import math
 
 import captum.attr
 import numpy as np
@@ -118,12 +119,35 @@ def test_changed_relus_need_relus(name, build, images, targets, context_of):
         ("captum:Occlusion(stride=2)", "strides"),
         ("zennit:EpsilonGamaBox", "EpsilonGammaBox"),
         ("zennit:EpsilonPlus(epsilom=1)", "epsilon"),
+        ("captum:occlusion", "Occlusion"),
         ("zennit:EpsilonPlus(bn=merge)", "canonised"),
+        ("zennit:EpsilonPlus(zero_params=bia)", "bias"),
+        ("zennit:EpsilonPlus(epsilon=0)", "above 0"),
+        ("zennit:EpsilonGammaBox(gamma=-0.5)", "0 .* or more"),
+        ("zennit:BetaSmooth(beta_smooth=-1)", "above 0"),
+        ("captum:Occlusion(strides=[1, 2.5, 8])", "whole number"),
     ],
 )
-def test_an_unknown_name_is_a_usage_error_with_the_near_one(call, near):
+def test_an_unknown_name_or_value_is_a_usage_error_with_the_near_one(call, near):
     with pytest.raises(UsageError, match=near):
         registry.build("explainers", registry.parse_call(call))
+
+
+DEFAULTS = [
+    (f"{library}:{name}", key, default)
+    for library, known in (("captum", {name: one.defaults for name, one in METHODS.items()}), ("zennit", COMPOSITES))
+    for name, defaults in known.items()
+    for key, default in defaults.items()
+]
+
+
+@pytest.mark.parametrize(("name", "key", "default"), DEFAULTS)
+def test_a_peers_parameter_takes_its_default_and_nothing_of_another_type(name, key, default):
+    if default is not None:
+        registry.build("explainers", registry.Call(name, {key: default}))
+    for value in ({}, [0.5], math.nan):
+        with pytest.raises(UsageError, match=f"does not take {key}="):
+            registry.build("explainers", registry.Call(name, {key: value}))
 
 
 @pytest.mark.parametrize("method", NOT_OFFERED)

@@ -1,5 +1,7 @@
 """Occlusion and RISE against captum and against the plain loops of their papers."""
 
+import dataclasses
+
 import captum.attr
 import pytest
 import torch
@@ -100,8 +102,16 @@ def test_rise_points_at_the_only_square_that_counts(images, context_of):
 
 
 @pytest.mark.parametrize(
-    "wrong", [lambda: Occlusion(window=0.1, stride=0.2), lambda: Rise(p=1.0), lambda: Rise(masks=1)]
+    ("made", "wrong", "bound"),
+    [
+        (Occlusion, {"window": 0.1, "stride": 0.2}, "stride <= window"),
+        (Rise, {"p": 1.0}, "below 1"),
+        (Rise, {"masks": 1}, "two masks or more"),
+        (Rise, {"cells": 0}, "a cell or more"),
+    ],
 )
-def test_parameters_that_make_no_sense_are_usage_errors(wrong):
-    with pytest.raises(UsageError):
-        wrong()
+def test_parameters_that_make_no_sense_are_usage_errors_that_name_them_alone(made, wrong, bound):
+    with pytest.raises(UsageError, match=bound) as caught:
+        made(**wrong)
+    named = {field.name for field in dataclasses.fields(made) if f"{field.name}=" in caught.value.message}
+    assert named == set(wrong)

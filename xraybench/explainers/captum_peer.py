@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xraybench.errors import UsageError
+from xraybench.parameters import check_value
 from xraybench.registry import near
 from xraybench.spec import Context, Needs
 
@@ -65,6 +66,10 @@ METHODS: Mapping[str, Method] = {
     "Lime": Method({"n_samples": 50, "alpha": 1e-4, "cells": 8}, lambda s, n: s["n_samples"], draws=True),
     "KernelShap": Method({"n_samples": 50, "cells": 8}, lambda s, n: s["n_samples"], draws=True),
 }
+TYPES: Mapping[str, Any] = {  # of parameters whose default does not tell
+    "sliding_window_shapes": list[int],
+    "strides": int | list[int],
+}
 NOT_OFFERED: Mapping[str, str] = {
     "LRP": "captum's LRP returns wrong sums on BatchNorm networks without an error; use lrp-epsilon-plus-flat",
     "FeaturePermutation": "its map of an image depends on the other images of the batch; use captum:FeatureAblation",
@@ -87,8 +92,9 @@ class Captum:
         if self.method in NOT_OFFERED:
             raise UsageError(f"captum:{self.method} is not offered", NOT_OFFERED[self.method])
         method = near(self.method, METHODS, "attribution of captum")
-        for name, _ in self.parameters:
-            near(name, method.defaults, f"parameter of captum:{self.method}")
+        for name, value in self.parameters:
+            default = near(name, method.defaults, f"parameter of captum:{self.method}")
+            check_value(f"captum:{self.method}", name, value, TYPES.get(name, type(default)))
 
     @property
     def signed(self) -> bool:

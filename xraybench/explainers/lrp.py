@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from xraybench.errors import UsageError
+from xraybench.registry import parameters_of
 from xraybench.spec import Context, Needs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+FLOORED = ("epsilon", "stabilizer", "beta_smooth")  # above 0: what divisors hold, and how sharp a smooth ReLU is
+
+
+def check_rules(parameters: Mapping[str, Any]) -> None:
+    """UsageError where a rule's number would divide by 0, or turn the sign of a share round."""
+    for name in FLOORED:
+        if name in parameters and parameters[name] <= 0:
+            raise UsageError(f"{name}={parameters[name]}", f"{name} lies above 0")
+    if parameters.get("gamma", 0) < 0:
+        raise UsageError(f"gamma={parameters['gamma']}", "gamma is 0 (no preference) or more")
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class _Lrp:
     def __post_init__(self) -> None:
         if self.bn not in ("canonised", "pass"):
             raise UsageError(f"bn={self.bn!r} is no treatment of BatchNorm", "it is canonised or pass")
+        check_rules(parameters_of(self))
 
     def cost(self, image_size: int) -> int:
         """A forward and a backward of the canonised copy (the rules compute each layer anew on the way back)."""

@@ -31,7 +31,8 @@ class Occlusion:
 
     def __post_init__(self) -> None:
         if not 0 < self.stride <= self.window <= 1:
-            raise UsageError("occlusion takes shares of the image's side: 0 < stride <= window <= 1")
+            hint = "shares of the image's side: 0 < stride <= window <= 1"
+            raise UsageError(f"occlusion with window={self.window}, stride={self.stride}", hint)
 
     def cost(self, image_size: int) -> int:
         """A forward a window, and one of the image."""
@@ -93,8 +94,12 @@ class Rise:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if self.masks < 2 or self.cells < 1 or not 0 < self.p < 1:
-            raise UsageError("rise takes two masks or more, a cell or more, and 0 < p < 1")
+        if self.masks < 2:
+            raise UsageError(f"rise with masks={self.masks}", "two masks or more")
+        if self.cells < 1:
+            raise UsageError(f"rise with cells={self.cells}", "a cell or more a side")
+        if not 0 < self.p < 1:
+            raise UsageError(f"rise with p={self.p}", "a share of the image that is kept, above 0 and below 1")
 
     def cost(self, image_size: int) -> int:
         """A forward a mask."""

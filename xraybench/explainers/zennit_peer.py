@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from xraybench.errors import UsageError
+from xraybench.explainers.lrp import check_rules
+from xraybench.parameters import check_value
 from xraybench.registry import near
 from xraybench.spec import Context, Needs
 
@@ -28,6 +29,10 @@ COMPOSITES: Mapping[str, Mapping[str, Any]] = {
     "GuidedBackprop": {},
     "BetaSmooth": {"beta_smooth": 10.0, "zero_params": None},
 }
+TYPES: Mapping[str, Any] = {  # of parameters whose default does not tell
+    "zero_params": Literal["weight", "bias"] | list[Literal["weight", "bias"]],
+    "bn": Literal["canonised", "pass"],
+}
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,9 @@ class Zennit:
     def __post_init__(self) -> None:
         known = near(self.composite, COMPOSITES, "composite of zennit")
         for name, value in self.parameters:
-            near(name, known, f"parameter of zennit:{self.composite}")
-            if name == "bn" and value not in ("canonised", "pass"):
-                raise UsageError(f"bn={value!r} is no treatment of BatchNorm", "it is canonised or pass")
+            default = near(name, known, f"parameter of zennit:{self.composite}")
+            check_value(f"zennit:{self.composite}", name, value, TYPES.get(name, type(default)))
+        check_rules(dict(self.parameters))
 
     def cost(self, image_size: int) -> int:
         """A forward and a backward of the copy (the rules compute each layer anew on the way back)."""
