@@ -1,12 +1,13 @@
 """Task files: every shipped one reads, and what does not fit is named."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from xraybench.errors import TaskFileError, UsageError
 from xraybench.steps import STEPS, name_of
-from xraybench.tasks import load_task, read_task, task_files
+from xraybench.tasks import Task, load_task, read_task, task_files
 
 TEXT = (Path(__file__).parents[1] / "tasks" / "wrist.toml").read_text()
 
@@ -24,6 +25,13 @@ def test_every_shipped_task_reads(name):
         ("learning_rate", "learning_rat", "did you mean 'learning_rate'"),
         ('kind = "binary"', 'kind = "ternary"', "kind"),
         ("epochs = 12", "epochs = 0", "epochs"),
+        ("epochs = 12", "epochs = true", "epochs: Input should be a valid integer"),
+        ("epochs = 12", 'epochs = "12"', "epochs: Input should be a valid integer"),
+        ("epochs = 12", 'epochs = 12\ncompile = "yes"', "compile: Input should be a valid boolean"),
+        ("epochs = 12", "epochs = 12\ninferred_labels = 0", "inferred_labels: Input should be a valid boolean"),
+        ("epochs = 12", "epochs = 12\nplateau_floor = inf", "plateau_floor: Input should be a finite number"),
+        ("epochs = 12", "epochs = 12\nbetas = [true, 0.99]", "betas.0: Input should be a valid number"),
+        ("strata =", 'preprocessing = [{ step = "clahe", tiles = true }]\nstrata =', "tiles: Input should be"),
         ('target = "label"', 'target = "each-label"', "is for multi-label tasks"),
         ('architecture = "small-cnn"', 'architecture = "smal-cnn"', "did you mean 'small-cnn'"),
         ('sources = ["phantom-wrist"', 'sources = ["phantom-wirst"', "did you mean 'phantom-wrist'"),
@@ -48,6 +56,12 @@ def test_what_does_not_fit_is_named(tmp_path, old, new, message):
     path.write_text(TEXT.replace(old, new, 1))
     with pytest.raises(UsageError, match=message):
         read_task(path)
+
+
+@pytest.mark.parametrize("name", sorted(task_files()))
+def test_a_task_survives_being_written_as_json(name):
+    task = load_task(name)
+    assert Task.model_validate(json.loads(task.model_dump_json())) == task
 
 
 def test_an_unknown_task_gets_the_near_one():

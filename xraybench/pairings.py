@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Pairing(BaseModel):
-    """Base of all pairs: an unknown key is an error."""
+    """Base of all pairs: an unknown key is an error, and so is a value of another type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @property
     @abstractmethod
@@ -26,7 +26,7 @@ class _Pairing(BaseModel):
 class SimilarityPair(_Pairing):
     """Two models whose layers are compared at the end of every run that trains both."""
 
-    models: tuple[str, str]
+    models: tuple[str, str] = Field(strict=False)  # written as a list
     images: int = Field(default=2000, ge=10)  # at most so many validation images
     grid: int = Field(default=4, gt=0)  # positions a side that count as samples
 

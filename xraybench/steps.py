@@ -10,11 +10,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Views = Annotated[tuple[str, ...], Field(strict=False)]  # written as a list
+
 
 class _Step(BaseModel):
-    """Base of all steps: an unknown key is an error."""
+    """Base of all steps: an unknown key is an error, and so is a value of another type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class CropFrame(_Step):
@@ -64,8 +66,8 @@ class SideBySide(_Step):
     """Two views of a study as one image, left and right, centred; steps before it see one view, steps after it both."""
 
     step: Literal["side-by-side"]
-    left: tuple[str, ...] = ("PA", "AP", "frontal")  # views, the first found is taken
-    right: tuple[str, ...] = ("lateral",)
+    left: Views = ("PA", "AP", "frontal")  # the first found is taken
+    right: Views = ("lateral",)
 
 
 class PadToSquare(_Step):

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic import ValidationError as PydanticError
@@ -18,16 +18,18 @@ from xraybench.pairings import ShortcutPair, SimilarityPair
 from xraybench.steps import DEFAULT, Step, check_order, known_keys, names_of_steps
 
 Parameters = dict[str, Any]
-Steps = tuple[Step, ...]
+Steps = Annotated[tuple[Step, ...], Field(strict=False)]  # written as a list
 
 
 DATA_OF_STAGE = ("task", "labels", "rows", "sources")  # keys of a stage that say on what it trains; the others say how
 
 
 class _Table(BaseModel):
-    """Base of all tables of a task file: an unknown key is an error."""
+    """Base of all tables of a task file: an unknown key is an error, and so is a value of another type: "yes" is not
+    true, true is not 1, and nan is no number.
+    """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class Stage(_Table):
@@ -47,7 +49,7 @@ class Stage(_Table):
     optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float = Field(gt=0)
     rates: dict[str, float] = Field(default_factory=dict)  # multiples by submodule, "head" or "output"
-    betas: tuple[float, float] = (0.9, 0.999)  # of Adam and AdamW
+    betas: tuple[float, float] = Field(default=(0.9, 0.999), strict=False)  # of Adam and AdamW
     momentum: float = Field(default=0.9, ge=0, lt=1)  # of SGD
     weight_decay: float = Field(default=0.0, ge=0)  # L2 penalty with adam and sgd, decoupled with adamw
     schedule: Literal["constant", "one-cycle", "steps", "plateau"] = "constant"
