@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from xraybench.counting import counting
 from xraybench.errors import ValidationError
-from xraybench.spec import Context, Cost, Explainer
+from xraybench.spec import TRAINING_MEAN, Context, Contrasting, Cost, Explainer, NamesBaseline
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,13 @@ class ExplainAgain:
         """The same for some of the images only."""
         context = dataclasses.replace(self.context, seeds=self.context.seeds[rows])
         return dataclasses.replace(self, targets=self.targets[rows], context=context)
+
+
+def baseline_name(explainer: Explainer, context: Context) -> str | None:
+    """What an explainer holds an image against, in words for its row; None where it holds it against nothing."""
+    if isinstance(explainer, NamesBaseline):
+        return explainer.baseline_name(context)
+    return TRAINING_MEAN if isinstance(explainer, Contrasting) else None
 
 
 def checked(maps: Tensor, images: Tensor) -> Tensor:

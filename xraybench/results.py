@@ -217,6 +217,7 @@ class CellRecord(Record):
     family: str
     role: Role
     signed: bool
+    baseline: str | None = None  # what it holds images against, if it does: "training mean", "32 training images"
     origin: str
     status: Status
     reason: str | None = None  # why it was skipped, or the error

@@ -20,6 +20,7 @@ Needs = Literal["gradient", "convolution", "nothing"]
 Role = Literal["method", "control", "ceiling"]
 Outlined = Literal["finding", "human"]  # regions that people outlined
 T = TypeVar("T")
+TRAINING_MEAN = "training mean"  # what a context's baseline is, in words
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,13 @@ class Contrasting(Protocol):
     """What explainers declare that hold an image against `context.baseline`: with another, they explain the change."""
 
     contrasting: bool
+
+
+@runtime_checkable
+class NamesBaseline(Protocol):
+    """What others say that hold an image against training images: which, in words for their row (None: none)."""
+
+    def baseline_name(self, context: Context) -> str | None: ...
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,7 @@ def cell_record(
         family="reference" if role != "method" else "gradient",
         role=role,
         signed=role == "method" and not explainer.endswith("cam"),
+        baseline="training mean" if explainer == "integrated-gradients" else None,
         origin="built-in",
         status="ok",
         n_images=recipe.images,

@@ -220,6 +220,18 @@ def test_pages_of_former_runs_are_removed_and_other_files_are_not(tmp_path, run_
     assert (out / "index.html").is_file()
 
 
+def test_a_row_names_its_baseline(run_folder):
+    run = load_run(run_folder)
+    named = {row.explainer: row.baseline for row in build_board(run).rows}
+    assert {name: words for name, words in named.items() if words} == {"integrated-gradients": "training mean"}
+    pages = render([run])
+    links = [(each["href"], each.get("title")) for tag, each in Page(pages["index.html"]).elements if tag == "a"]
+    assert ("explainers/integrated-gradients.html", "baseline: training mean") in links
+    assert ("explainers/gradient.html", None) in links
+    assert "training mean" in Page(pages["explainers/integrated-gradients.html"]).text
+    assert "training mean" not in Page(pages["explainers/gradient.html"]).text
+
+
 def test_text_of_records_is_escaped(tmp_path):
     recipe = Recipe(models=("<b>m</b>",), methods=("gradient",), metrics=("srg",), name="<i>run</i>")
     html = render([load_run(write_run(tmp_path / "run", recipe))])["index.html"]

@@ -98,6 +98,18 @@ def test_a_metric_added_later_is_all_that_is_computed(copy, task_file):
     assert set(cells_of(copy)["gradient"].scores) == {"relevance-mass", "srg", "max-sensitivity", "sparseness"}
 
 
+def test_a_record_names_the_training_images_that_its_explainer_holds_an_image_against(copy, task_file):
+    before, arguments = cells_of(copy), list(ARGUMENTS)
+    arguments[1] += ",integrated-gradients(steps=2),expected-gradients(samples=2)"
+    done = subprocess.run(command(task_file, copy, *arguments), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    after = cells_of(copy)
+    assert after["integrated-gradients(steps=2)"].baseline == "training mean"
+    assert after["expected-gradients(samples=2)"].baseline == "32 training images"  # of 40
+    assert {name: after[name] for name in before} == before
+    assert {cell.baseline for cell in before.values()} == {None}
+
+
 def test_a_second_run_elsewhere_gives_the_same_weights_and_scores(finished, task_file, tmp_path):
     done = subprocess.run(command(task_file, tmp_path, *ARGUMENTS), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

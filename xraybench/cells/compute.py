@@ -26,7 +26,7 @@ from xraybench.cells.place import Place
 from xraybench.cells.provenance import hardware, versions
 from xraybench.cells.tuning import annotated
 from xraybench.errors import NotApplicableError, reason_of
-from xraybench.explaining import ExplainAgain, explain
+from xraybench.explaining import ExplainAgain, baseline_name, explain
 from xraybench.identity import digest_bytes
 from xraybench.planning import CellJob, MetricJob
 from xraybench.results import (
@@ -152,6 +152,7 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         weights_digest=weights,
         maps_digest=made.digest,
         n_images=len(made.maps),
+        baseline=baseline_name(again.explainer, again.context) if again else None,
         spent=made.spent,
         scores=done,
         notes={**made.notes, **scoring.notes},

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from xraybench.errors import UsageError
 from xraybench.parameters import check_value
 from xraybench.registry import near
-from xraybench.spec import Context, Needs
+from xraybench.spec import TRAINING_MEAN, Context, Needs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,12 +26,14 @@ Settings = Mapping[str, Any]
 @dataclass(frozen=True)
 class Method:
     """defaults: the parameters it takes, with captum's default (or ours, where captum asks for one); cost: the price in
-    image-forwards, given settings and image size; draws: whether it is random.
+    image-forwards, given settings and image size; draws: whether it is random; against: what of the context is its
+    baseline.
     """
 
     defaults: Settings
     cost: Callable[[Settings, int], int] = lambda settings, size: 3
     draws: bool = False
+    against: Literal["baseline", "background"] | None = None
 
 
 def _windows(settings: Settings, size: int) -> int:
@@ -51,20 +53,27 @@ METHODS: Mapping[str, Method] = {
     "Deconvolution": Method({}),
     "GuidedGradCam": Method({"interpolate_mode": "nearest", "attribute_to_layer_input": False}, lambda s, n: 6),
     "IntegratedGradients": Method(
-        {"n_steps": 50, "method": "gausslegendre", "multiply_by_inputs": True}, lambda s, n: 3 * s["n_steps"]
+        {"n_steps": 50, "method": "gausslegendre", "multiply_by_inputs": True},
+        lambda s, n: 3 * s["n_steps"],
+        against="baseline",
     ),
-    "DeepLift": Method({"eps": 1e-10, "multiply_by_inputs": True}, lambda s, n: 7),
-    "DeepLiftShap": Method({"multiply_by_inputs": True}, lambda s, n: 6 * BACKGROUND + 1),
+    "DeepLift": Method({"eps": 1e-10, "multiply_by_inputs": True}, lambda s, n: 7, against="baseline"),
+    "DeepLiftShap": Method({"multiply_by_inputs": True}, lambda s, n: 6 * BACKGROUND + 1, against="background"),
     "GradientShap": Method(
-        {"n_samples": 5, "stdevs": 0.0, "multiply_by_inputs": True}, lambda s, n: 3 * s["n_samples"], draws=True
+        {"n_samples": 5, "stdevs": 0.0, "multiply_by_inputs": True},
+        lambda s, n: 3 * s["n_samples"],
+        draws=True,
+        against="background",
     ),
-    "Occlusion": Method({"sliding_window_shapes": None, "strides": None}, _windows),
-    "FeatureAblation": Method({"cells": 8}, lambda s, n: s["cells"] ** 2 + 1),
+    "Occlusion": Method({"sliding_window_shapes": None, "strides": None}, _windows, against="baseline"),
+    "FeatureAblation": Method({"cells": 8}, lambda s, n: s["cells"] ** 2 + 1, against="baseline"),
     "ShapleyValueSampling": Method(
-        {"n_samples": 25, "cells": 8}, lambda s, n: s["n_samples"] * s["cells"] ** 2 + 1, draws=True
+        {"n_samples": 25, "cells": 8}, lambda s, n: s["n_samples"] * s["cells"] ** 2 + 1, draws=True, against="baseline"
     ),
-    "Lime": Method({"n_samples": 50, "alpha": 1e-4, "cells": 8}, lambda s, n: s["n_samples"], draws=True),
-    "KernelShap": Method({"n_samples": 50, "cells": 8}, lambda s, n: s["n_samples"], draws=True),
+    "Lime": Method(
+        {"n_samples": 50, "alpha": 1e-4, "cells": 8}, lambda s, n: s["n_samples"], draws=True, against="baseline"
+    ),
+    "KernelShap": Method({"n_samples": 50, "cells": 8}, lambda s, n: s["n_samples"], draws=True, against="baseline"),
 }
 TYPES: Mapping[str, Any] = {  # of parameters whose default does not tell
     "sliding_window_shapes": list[int],
@@ -109,6 +118,11 @@ class Captum:
     def cost(self, image_size: int) -> int:
         """An estimate: what the settings ask of captum, and of a check of DeepLift's sums (16 background images)."""
         return METHODS[self.method].cost(self.settings, image_size)
+
+    def baseline_name(self, context: Context) -> str | None:
+        """The context's baseline or background, whichever captum is given."""
+        background = f"{len(context.background)} training images"
+        return {"baseline": TRAINING_MEAN, "background": background, None: None}[METHODS[self.method].against]
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         from xraybench.explainers._captum import attributed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from xraybench.errors import UsageError
-from xraybench.spec import Context, Needs
+from xraybench.spec import TRAINING_MEAN, Context, Needs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,6 +39,10 @@ class ScoreCam(_Channels):
     """
 
     signed: ClassVar[bool] = False
+
+    def baseline_name(self, context: Context) -> str:
+        """What stands where a channel's mask is dark."""
+        return TRAINING_MEAN
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         import torch

@@ -80,6 +80,10 @@ class DeepLiftShap:
         """DeepLIFT's for each baseline, as far as the background has so many."""
         return 3 * self.baselines
 
+    def baseline_name(self, context: Context) -> str:
+        """Training images, as many as the background has of those asked for."""
+        return f"{len(context.background[: self.baselines])} training images"
+
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         import torch
 

@@ -133,6 +133,10 @@ class ExpectedGradients:
         """A forward and a backward a sample."""
         return 3 * self.samples
 
+    def baseline_name(self, context: Context) -> str:
+        """The training images among which baselines are drawn."""
+        return f"{len(context.background)} training images"
+
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         import torch
 

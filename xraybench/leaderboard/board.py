@@ -46,6 +46,7 @@ class Row(Record):
     role: Role
     family: str
     signed: bool
+    baseline: str | None = None  # of training images: what it holds images against
     origin: str
     seeds: list[int]
     scores: dict[str, Score]

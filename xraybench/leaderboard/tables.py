@@ -134,7 +134,9 @@ def _row(group: Group, model: ModelPanels, void: bool, summary: float | None) ->
         label: panel.scores[group.explainer] for label, panel in model.panels.items() if group.explainer in panel.scores
     }
     return Row(
-        **record.model_dump(include={"explainer", "model", "role", "family", "signed", "origin", "parameters"}),
+        **record.model_dump(
+            include={"explainer", "model", "role", "family", "signed", "baseline", "origin", "parameters"}
+        ),
         seeds=sorted(group.cells),
         scores=scores,
         skipped={
