@@ -198,7 +198,12 @@ class Call:
     def __str__(self) -> str:
         if not self.parameters:
             return self.name
-        return f"{self.name}({', '.join(f'{key}={value}' for key, value in self.parameters.items())})"
+        return f"{self.name}({', '.join(f'{key}={_written(value)}' for key, value in self.parameters.items())})"
+
+
+def _written(value: Any) -> str:
+    """A value as it is read again: true and false are TOML's."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def parse_call(text: str) -> Call:

@@ -35,6 +35,10 @@ def test_what_does_not_decode_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"broken\.png"):
         read_radiograph(path)
+    (tmp_path / "scan.dcm").mkdir()
+    for folder in (tmp_path, tmp_path / "scan.dcm"):
+        with pytest.raises(DataError, match="is a folder, not an image"):
+            read_radiograph(folder)
     with pytest.raises(DataError, match="no such file"):
         read_radiograph(tmp_path / "missing.png")
 

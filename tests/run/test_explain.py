@@ -3,7 +3,9 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -115,6 +117,21 @@ def test_the_picture_shows_box_and_map(tmp_path):
     assert cyan[0] == 0 < cyan[1]
 
 
+def test_maps_are_named_with_the_settings_of_the_runs_preset(finished, pictures):
+    from xraybench.single.trained import trained_model
+
+    trained = trained_model(run_folder(finished), None)
+    settings = {"rise": {"masks": 7}, "grad-cam": {"relu": True}}
+    preset = trained.preset.model_copy(update={"explainers": settings})
+    asked = request(finished, pictures[0], explainers=("gradient", "rise", "rise(masks=5)", "grad-cam"))
+    with patch("xraybench.single.explain.trained_model", lambda *_: replace(trained, preset=preset)):
+        (one,) = explain_images(asked).images
+    names = [found.explainer for found in one.targets[0].maps]
+    assert names == ["gradient", "rise(masks=7)", "rise(masks=5)", "grad-cam(relu=true)"]
+    masks = [found.parameters.get("masks") for found in one.targets[0].maps]
+    assert masks == [None, 7, 5, None]
+
+
 def test_the_page_stands_alone_and_holds_every_map(tmp_path, findings):
     write_page(tmp_path / "index.html", findings)
     text = (tmp_path / "index.html").read_text()
@@ -155,7 +172,9 @@ def test_a_target_is_a_label_a_number_or_the_largest_logit():
     [
         ({"explainers": ("grad-camm",)}, UsageError, "did you mean 'grad-cam'"),
         ({"targets": ("fractur",)}, UsageError, "did you mean 'fracture'"),
-        ({"targets": ("1",)}, UsageError, "this task has 0 to 0: fracture"),
+        ({"targets": ("1",)}, UsageError, r"there is no logit 1.*\n.*this task has 0 to 0: fracture"),
+        ({"targets": ("-1",)}, UsageError, "there is no logit -1"),
+        ({"explainers": ("rise(masks=abc)",)}, UsageError, "masks should be a whole number"),
         ({"model": "small"}, UsageError, "small-cnn"),
         ({"explainers": ("attention-rollout",)}, UsageError, "no explainer applies"),
         ({"box": (500.0, 0.0, 5.0, 5.0)}, UsageError, "outside"),
@@ -177,6 +196,11 @@ def test_an_image_that_does_not_decode_is_named(finished, tmp_path, pictures):
     with pytest.raises(DataError, match=r"broken\.png") as caught:
         explain_images(request(finished, pictures[0], broken))
     assert "obtain it again" in caught.value.hint
+
+
+def test_a_folder_is_no_image(finished, pictures):
+    with pytest.raises(DataError, match="is a folder, not an image"):
+        explain_images(request(finished, pictures[0].parent))
 
 
 def test_a_run_without_models_says_how_to_train_them(finished, tmp_path, pictures):

@@ -16,7 +16,7 @@ from xraybench.errors import UsageError
               help="A run folder (runs/<name>) with a trained model.")  # fmt: skip
 @click.option("--model", help="A model of that run; may be left out where it has one.")
 @click.option("--explainer", "explainers", multiple=True, default=("grad-cam",), show_default=True,
-              help='By name and with parameters, or all, fast: "rise(masks=500)". Repeat, or use commas.')  # fmt: skip
+              help='By name ("rise(masks=500)"), or all, fast, paper. Repeat, or use commas.')  # fmt: skip
 @click.option("--target", "targets", multiple=True, default=("predicted",), show_default=True,
               help="What is explained: predicted, a label, or a logit's number. Repeat, or use commas.")  # fmt: skip
 @click.option("--box", help="Outline X,Y,WIDTH,HEIGHT (pixels of the file) on the pictures of a single image.")

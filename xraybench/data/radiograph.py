@@ -52,6 +52,8 @@ def _named(path: Path, what: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file", "check the path") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: is a folder, not an image", f"name the images in it: {path}/*.png") from error
     except DataError as error:
         raise DataError(f"{path}: {error.message}", error.hint) from error
     except Exception as error:

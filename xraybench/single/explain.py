@@ -68,7 +68,8 @@ def explain_images(request: Request) -> Findings:
     task = trained.place.task
     check_targets(request.targets, task)
     calls = expand("explainers", request.explainers, task, trained.preset)
-    built = [(call, registry.build("explainers", with_settings(call, trained.preset.explainers))) for call in calls]
+    whole = [with_settings(call, trained.preset.explainers) for call in calls]
+    built = [(call, registry.build("explainers", call)) for call in whole]
     desk = Bench(trained.place)
     shown = [_decoded(path, trained, desk.image_size, request.box) for path in request.images]
     network = desk.model(trained.job)

@@ -21,7 +21,7 @@ SCALING = (
 class MapOf:
     """One explainer's map [H,W] for one logit, and the |value| that gets full colour."""
 
-    explainer: str  # as asked for
+    explainer: str  # as asked for, with the settings of the run's preset
     parameters: dict[str, Any]
     signed: bool
     values: Floats

@@ -36,8 +36,8 @@ def _number(text: str, task: Task) -> int:
     outputs = {label.lower(): number for number, label in enumerate(outputs_of(task))}
     if text.lower() in outputs:  # a label first: those of digits are numbers too
         return outputs[text.lower()]
-    if text.isdecimal():
-        if int(text) < task.num_outputs:
+    if text.removeprefix("-").isdecimal():
+        if 0 <= int(text) < task.num_outputs:
             return int(text)
         last = task.num_outputs - 1
         raise UsageError(f"there is no logit {text}", f"this task has 0 to {last}: {', '.join(outputs)}")
