@@ -36,10 +36,10 @@ def rows_of(kind: str) -> list[Row]:
 def _row(entry: registry.Entry) -> Row:
     row: Row = {"name": entry.name}
     facts = FACTS[entry.kind]
-    known = registry.load(entry) if facts and entry.origin == "built-in" else None
+    known = registry.load(entry)() if facts and entry.origin == "built-in" else None
     row |= {fact: getattr(known, fact, None) for fact in facts}
     if entry.kind == "explainers":
-        row["cost"] = known().cost(LISTED_SIZE) if known else None
+        row["cost"] = known.cost(LISTED_SIZE) if known else None
     return row if entry.kind == "references" else row | {"origin": entry.origin}
 
 

@@ -32,8 +32,9 @@ def _built_in(kind: str) -> list[tuple[str, Any]]:
 def _explainers() -> list[str]:
     rows = []
     for name, made in _built_in("explainers"):
-        signed = "signed" if made.signed else "unsigned"
-        rows.append([f"`{name}`", made.family, signed, str(made().cost(64)), _parameters(made()), _summary(made)])
+        built = made()
+        signed = "signed" if built.signed else "unsigned"
+        rows.append([f"`{name}`", made.family, signed, str(built.cost(64)), _parameters(built), _summary(made)])
     return _table("Explainers", ["name", "family", "maps", "cost", "parameters", "what"], rows)
 
 

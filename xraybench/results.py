@@ -218,6 +218,7 @@ class CellRecord(Record):
     role: Role
     signed: bool
     baseline: str | None = None  # what it holds images against, if it does: "training mean", "32 training images"
+    class_agnostic: bool = False  # its maps look at no logit
     origin: str
     status: Status
     reason: str | None = None  # why it was skipped, or the error

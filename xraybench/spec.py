@@ -46,6 +46,7 @@ class Explainer(Protocol):
 
     Explains the logit `targets[b]`, leaves the model as it found it whatever happens, does not change the images, and
     gives each image the same map whatever its batch mates. `cost` is in image-forwards per image; a backward counts 2.
+    `signed` is False where no map, of whatever model, has a value below 0.
     """
 
     family: str
@@ -78,6 +79,13 @@ class NamesBaseline(Protocol):
     """What others say that hold an image against training images: which, in words for their row (None: none)."""
 
     def baseline_name(self, context: Context) -> str | None: ...
+
+
+@runtime_checkable
+class ClassAgnostic(Protocol):
+    """What explainers declare that look at no logit: all targets have the same map, its sign speaks for none."""
+
+    class_agnostic: bool
 
 
 @dataclass(frozen=True)

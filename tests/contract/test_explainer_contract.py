@@ -133,6 +133,10 @@ def spending_freely(model: nn.Module, images: torch.Tensor, targets: torch.Tenso
     return images.sum(1)
 
 
+def below_zero(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    return images.sum(1) - 0.5
+
+
 @pytest.mark.parametrize(
     ("function", "promise"),
     [
@@ -142,11 +146,12 @@ def spending_freely(model: nn.Module, images: torch.Tensor, targets: torch.Tenso
         (leaving_gradients, "leaves the model as it was"),
         (changing_images, "leaves the images as they are"),
         (drawing_freely, "gives the same map twice"),
+        (below_zero, "gives nothing below 0 if not signed"),
         (not_a_number, "returns float32 maps [B,H,W], finite"),
         (spending_freely, "costs what it declares"),
     ],
 )
 def test_a_broken_promise_is_found(function, promise):
-    broken = explainer(signed=True, cost=3)(function)
+    broken = explainer(signed=function is not below_zero, cost=3)(function)
     findings = check_explainer(broken, {"small-cnn": small_models()["small-cnn"]})
     assert promise in {finding.name for finding in findings if not finding.passed}

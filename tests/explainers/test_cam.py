@@ -6,6 +6,7 @@ from pytorch_grad_cam import AblationCAM, EigenCAM, GradCAM, GradCAMPlusPlus, Hi
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch.nn.functional import interpolate
 
+from xraybench.checks.families import network
 from xraybench.errors import NotApplicableError
 from xraybench.explainers._hooks import enlarged, layer_maps
 from xraybench.explainers.cam import (
@@ -59,6 +60,16 @@ def test_the_signed_map_is_the_formula_before_the_relu(build, images, targets, c
     found = GradCam()(model, images, targets, context_of(images))
     torch.testing.assert_close(found, expected)
     assert found.min() < 0
+
+
+@pytest.mark.parametrize("method", [Cam, GradCam, GradCamPlusPlus, HiResCam, LayerCam, XGradCam])
+def test_the_positive_part_alone_has_no_sign(method, images, targets, context_of):
+    model, context = network("efficientnet"), context_of(images)  # its layer's maps have both signs
+    signed, unsigned = method(), method(relu=True)
+    assert signed.signed
+    assert not unsigned.signed
+    assert signed(model, images, targets, context).min() < 0
+    assert unsigned(model, images, targets, context).min() >= 0
 
 
 def test_refuses_a_model_without_maps(build, images, targets, context_of):

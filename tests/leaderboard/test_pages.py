@@ -179,6 +179,16 @@ def test_signed_and_unsigned_maps_have_their_own_legend(pages):
     assert signed.all("img")[0]["data-digest"] != unsigned.all("img")[0]["data-digest"]
 
 
+def test_the_legend_of_what_looks_at_no_logit_speaks_for_no_target(tmp_path):
+    folder = write_run(tmp_path / "run", Recipe(models=("small-cnn",), metrics=("srg",)))
+    for path in folder.glob("cells/*/cell.json"):
+        path.write_text(path.read_text().replace('"class_agnostic": false', '"class_agnostic": true'))
+    page = Page(render([load_run(folder)])[page_of("gradient")])
+    assert "for the target" not in page.text
+    assert "the same for all targets" in page.text
+    assert "negative" in page.text
+
+
 def test_void_models_and_uninformative_metrics_are_marked(tmp_path):
     recipe = Recipe(models=("small-cnn",), metrics=("srg",), undecided=("srg",), void=("small-cnn",))
     page = Page(render([load_run(write_run(tmp_path / "run", recipe))])["index.html"])

@@ -18,7 +18,7 @@ from xraybench.results import RunRecord
 from xraybench.single.explain import Request, explain_images
 from xraybench.single.findings import Explained, Findings, MapOf, Target, as_json
 from xraybench.single.page import write_page
-from xraybench.single.picture import overlay, write_picture
+from xraybench.single.picture import draw, overlay, write_picture
 from xraybench.single.targets import probabilities, targets_of
 from xraybench.tasks import load_task
 
@@ -37,7 +37,9 @@ def pictures(tmp_path_factory) -> tuple[Path, Path]:
     return paths
 
 
-def request(out: Path, *images: Path, explainers=("gradient", "grad-cam++"), targets=("predicted",), **more) -> Request:
+def request(
+    out: Path, *images: Path, explainers=("gradient", "channel-activation"), targets=("predicted",), **more
+) -> Request:
     return Request(images, run_folder(out), more.pop("model", None), explainers, targets, **more)
 
 
@@ -81,8 +83,8 @@ def test_the_map_is_the_gradient_of_the_logit(finished, findings):
     np.testing.assert_allclose(one.targets[0].maps[0].values, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def made_up(signed: bool, values: np.ndarray, box: np.ndarray | None = None) -> Findings:
-    found = MapOf("a-method", {}, signed, values, 2.0)
+def made_up(signed: bool, values: np.ndarray, box: np.ndarray | None = None, scale: float = 2.0) -> Findings:
+    found = MapOf("a-method", {}, signed, values, scale)
     grey = np.full((64, 64), 80, dtype=np.uint8)
     box = np.zeros((64, 64), dtype=bool) if box is None else box
     one = Explained(Path("x.png"), "x", grey, box, {"sick": 1.0}, (Target("sick", 0, 1.0, 0.73, (found,)),))
@@ -99,6 +101,26 @@ def test_colours_are_symmetric_about_zero_or_start_there(signed, ends):
     for row, colour in zip((0, -1), ends, strict=True):
         expected = (80, 80, 80) if colour is None else np.rint(0.15 * 80 + 0.85 * np.array(colour))
         np.testing.assert_array_equal(pixels[row, 0], expected)
+
+
+def test_the_scale_speaks_for_the_label_where_the_map_does():
+    signed, agnostic, unsigned = (MapOf("m", {}, *flags) for flags in (
+        (True, np.zeros((2, 2)), 3868.4), (True, np.zeros((2, 2)), 0.25, True), (False, np.zeros((2, 2)), 0.25, True)
+    ))  # fmt: skip
+    assert signed.ends == ("−3.87e+03 against", "0", "for +3.87e+03")
+    assert agnostic.ends == ("−0.25", "0", "+0.25")
+    assert unsigned.ends == ("0", "", "0.25")
+
+
+@pytest.mark.parametrize("scale", [1.23e-5, 0.000123, 0.25, 3868.0, 1.23e10, 1.23e300])
+def test_the_words_below_a_scale_stand_apart(scale):
+    findings = made_up(True, np.zeros((64, 64)), scale=scale)
+    figure = draw(findings, findings.images[0])
+    figure.canvas.draw()
+    (bar,) = [axes for part in figure.subfigs for axes in part.axes if axes.texts]
+    left, middle, right = (text.get_window_extent() for text in bar.texts)
+    assert left.x1 + 5 < middle.x0
+    assert middle.x1 + 5 < right.x0
 
 
 def test_the_picture_shows_box_and_map(tmp_path):
@@ -150,8 +172,9 @@ def test_values_for_other_programs(findings):
     told = json.loads(json.dumps(as_json(findings, {"wrist": Path("a"), "wrist-2": Path("b"), "page": Path("c")})))
     first = told["images"][0]["targets"][0]
     assert {"label", "logit", "probability", "maps"} <= set(first)
-    assert [one["explainer"] for one in first["maps"]] == ["gradient", "grad-cam++"]
+    assert [one["explainer"] for one in first["maps"]] == ["gradient", "channel-activation"]
     assert [one["signed"] for one in first["maps"]] == [True, False]
+    assert [one["class_agnostic"] for one in first["maps"]] == [False, True]
     row, column = first["maps"][0]["largest_at"]
     values = findings.images[0].targets[0].maps[0].values
     assert values[row, column] == values.max() == first["maps"][0]["largest"]

@@ -43,6 +43,7 @@ from xraybench.results import (
 from xraybench.scoring import score, why_not
 from xraybench.spec import (
     Annotated,
+    ClassAgnostic,
     Contrast,
     Contrasting,
     Cost,
@@ -113,6 +114,7 @@ def _cell_record(place: Place, job: CellJob, **fields: Any) -> CellRecord:
         family=built.family if isinstance(built, Explainer) else "reference",
         role="method" if isinstance(built, Explainer) else built.role,
         signed=isinstance(built, Explainer) and built.signed,
+        class_agnostic=isinstance(built, ClassAgnostic) and built.class_agnostic,
         origin=registry.find(job.kind, job.call.name).origin,
         versions=versions(),
         hardware=hardware(bench(place).device),

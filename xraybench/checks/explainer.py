@@ -111,6 +111,11 @@ def _shape(case: Trial) -> str:
     return "" if bool(maps.isfinite().all()) else "maps hold NaN or infinite values"
 
 
+def _sign(case: Trial) -> str:
+    lowest = float(case.maps().min())
+    return f"declares that maps are not signed, gives {lowest:.2g}" if lowest < 0 and not case.explainer.signed else ""
+
+
 def _same_twice(case: Trial) -> str:
     first = case.maps()
     torch.rand(1)  # the global generator moves between two calls
@@ -218,6 +223,7 @@ def _price(case: Trial) -> str:
 
 PROMISES: Mapping[str, Callable[[Trial], str]] = {
     "returns float32 maps [B,H,W], finite": _shape,
+    "gives nothing below 0 if not signed": _sign,
     "gives the same map twice": _same_twice,
     "gives an image the same map alone and in a batch": _same_alone,
     "leaves the images as they are": _images_kept,

@@ -20,6 +20,7 @@ class AttentionRollout:
     """
 
     family: ClassVar[str] = "attention"
+    class_agnostic: ClassVar[bool] = True
     signed: ClassVar[bool] = False
     needs: ClassVar[Needs] = "nothing"
     version: ClassVar[int] = 1

@@ -21,9 +21,13 @@ class _GradientCam(ABC):
 
     relu: bool = False
     family: ClassVar[str] = "cam"
-    signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "convolution"
     version: ClassVar[int] = 1
+
+    @property
+    def signed(self) -> bool:
+        """Whether the map may have negative values: the positive part alone has none."""
+        return not self.relu
 
     def cost(self, image_size: int) -> int:
         """A forward, and a backward that ends at the layer."""
@@ -68,10 +72,8 @@ class GradCamPlusPlus(_GradientCam):
     WACV 2018, eq. 5, 10 and 19): the derivatives of the exponential of the logit, whose own factor is common to all
     weights of an image and left out.
 
-    Signed only where the layer's maps are. relu: keep the positive part only.
+    Negative only where the layer's maps are: after a ReLU they are not. relu: keep the positive part only.
     """
-
-    signed: ClassVar[bool] = False
 
     @staticmethod
     def formula(maps: Tensor, gradients: Tensor) -> Tensor:
@@ -111,10 +113,8 @@ class XGradCam(_GradientCam):
 class LayerCam(_GradientCam):
     """sum_k relu(dA_k) A_k, position by position (Jiang et al., TIP 2021, eq. 6 and 7).
 
-    Signed only where the layer's maps are: after a ReLU they are not. relu: keep the positive part only.
+    Negative only where the layer's maps are: after a ReLU they are not. relu: keep the positive part only.
     """
-
-    signed: ClassVar[bool] = False
 
     @staticmethod
     def formula(maps: Tensor, gradients: Tensor) -> Tensor:
@@ -171,6 +171,7 @@ class EigenCam:
     """
 
     family: ClassVar[str] = "cam"
+    class_agnostic: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "convolution"
     version: ClassVar[int] = 1

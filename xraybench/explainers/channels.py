@@ -35,10 +35,9 @@ class _Channels:
 class ScoreCam(_Channels):
     """sum_k softmax(s)_k A_k, s_k = f(x kept where A_k is) - f(baseline) (Wang et al., CVPR workshops 2020, eq. 4, 5).
 
-    A channel's mask is its map, enlarged and scaled to [0, 1]; outside it the image is the baseline.
+    A channel's mask is its map, enlarged and scaled to [0, 1]; outside it the image is the baseline. The sum is below 0
+    only where the layer's maps are.
     """
-
-    signed: ClassVar[bool] = False
 
     def baseline_name(self, context: Context) -> str:
         """What stands where a channel's mask is dark."""
@@ -82,6 +81,7 @@ class ChannelActivation:
     """
 
     family: ClassVar[str] = "activation"
+    class_agnostic: ClassVar[bool] = True
     signed: ClassVar[bool] = False
     needs: ClassVar[Needs] = "convolution"
     version: ClassVar[int] = 1
@@ -121,7 +121,8 @@ class DeconvnetTopN:
 
     n: int = 5
     family: ClassVar[str] = "activation"
-    signed: ClassVar[bool] = True
+    class_agnostic: ClassVar[bool] = True
+    signed: ClassVar[bool] = False
     needs: ClassVar[Needs] = "convolution"
     version: ClassVar[int] = 1
 

@@ -47,6 +47,7 @@ class Row(Record):
     family: str
     signed: bool
     baseline: str | None = None  # of training images: what it holds images against
+    class_agnostic: bool = False
     origin: str
     seeds: list[int]
     scores: dict[str, Score]

@@ -135,7 +135,17 @@ def _row(group: Group, model: ModelPanels, void: bool, summary: float | None) ->
     }
     return Row(
         **record.model_dump(
-            include={"explainer", "model", "role", "family", "signed", "baseline", "origin", "parameters"}
+            include={
+                "explainer",
+                "model",
+                "role",
+                "family",
+                "signed",
+                "class_agnostic",
+                "baseline",
+                "origin",
+                "parameters",
+            }
         ),
         seeds=sorted(group.cells),
         scores=scores,

@@ -22,6 +22,7 @@ from xraybench.registry import Call
 from xraybench.single.findings import Explained, Findings, MapOf, Skipped, Target
 from xraybench.single.targets import check_targets, outputs_of, probabilities, targets_of
 from xraybench.single.trained import Trained, trained_model
+from xraybench.spec import ClassAgnostic
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -137,7 +138,8 @@ def _maps(
 
 def _map_of(call: Call, explainer: Any, values: Floats) -> MapOf:
     parameters = registry.parameters_of(explainer)
-    return MapOf(str(call), parameters, bool(explainer.signed), values, colour_scale(values))
+    agnostic = isinstance(explainer, ClassAgnostic) and explainer.class_agnostic
+    return MapOf(str(call), parameters, bool(explainer.signed), values, colour_scale(values), agnostic)
 
 
 def _targets(

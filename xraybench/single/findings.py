@@ -26,6 +26,15 @@ class MapOf:
     signed: bool
     values: Floats
     scale: float
+    class_agnostic: bool = False
+
+    @property
+    def ends(self) -> tuple[str, str, str]:
+        """What stands below the left end, the middle and the right end of the colours."""
+        end = f"{self.scale:.3g}"
+        if not self.signed:
+            return "0", "", end
+        return (f"−{end}", "0", f"+{end}") if self.class_agnostic else (f"−{end} against", "0", f"for +{end}")
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,7 @@ def _map(found: MapOf) -> dict[str, Any]:
         "explainer": found.explainer,
         "parameters": found.parameters,
         "signed": found.signed,
+        "class_agnostic": found.class_agnostic,
         "full_colour_at": found.scale,
         "sum": float(found.values.sum()),
         "largest": float(found.values.max()),

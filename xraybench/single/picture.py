@@ -73,7 +73,7 @@ def _block(part: SubFigure, one: Explained, target: Target, rows: int, columns: 
         found = target.maps[place - 1] if place else None
         _panel(axes, one, found)
         if found is not None:
-            bar = part.add_axes((left + 0.1 * wide, bottom - 0.12 / inches, 0.8 * wide - 2 * margin, 0.07 / inches))
+            bar = part.add_axes((left, bottom - 0.12 / inches, wide - 2 * margin, 0.07 / inches))
             _scale(bar, found)
 
 
@@ -92,9 +92,7 @@ def _scale(axes: Axes, found: MapOf) -> None:
     low = -1.0 if found.signed else 0.0
     level = np.tile(np.linspace(low, 1, 201), (8, 1))
     axes.imshow(lay_over(np.full(level.shape, 96, dtype=np.uint8), level, 1.0, found.signed), aspect="auto")
-    end = f"{found.scale:.3g}" if found.scale >= 0.01 else f"{found.scale:.2g}"  # three words share the line
-    ends = [f"−{end} against", "0", f"for +{end}"] if found.signed else ["0", "", end]
-    for where, text, align in zip((0, 0.5, 1), ends, ("left", "center", "right"), strict=True):
+    for where, text, align in zip((0, 0.5, 1), found.ends, ("left", "center", "right"), strict=True):
         axes.text(where, -0.5, text, transform=axes.transAxes, fontsize=SMALL - 1, color=QUIET, ha=align, va="top")
     axes.set_axis_off()
 
