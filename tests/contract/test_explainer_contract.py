@@ -8,8 +8,8 @@ from torch import nn
 
 from xraybench import registry
 from xraybench.checks import check_explainer, small_models
-from xraybench.checks.explainer import SMALL, state_of, trial
-from xraybench.checks.families import network
+from xraybench.checks.explainer import SMALL, same_among_many, state_of, trial
+from xraybench.checks.families import FAMILIES, network
 from xraybench.checks.matrix import FEW
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Context, Explainer, explainer
@@ -31,6 +31,11 @@ def explains(request) -> Explainer:
 def transformer(explains: Explainer) -> nn.Module | None:
     """A network with attention, for what applies to no other."""
     return network("vit") if explains.family == "attention" else None
+
+
+def home(explains: Explainer) -> str:
+    """A family to which it applies: of many kinks and with dropout where there is a choice."""
+    return {"AttentionRollout": "vit", "Cam": "densenet"}.get(type(explains).__name__, "vgg")
 
 
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
@@ -77,21 +82,42 @@ def test_explains_whatever_the_callers_grad_mode(explains, mode, models):
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.gpu
-@pytest.mark.parametrize("explains", [call for call in CALLS if not call.startswith("captum:")], indirect=True)
-@pytest.mark.parametrize("name", SMALL)
-def test_cpu_and_gpu_agree(explains, name, models):
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    case = trial(explains, models[name])
-    cpu = (models[name].double(), case.images.double(), case.targets)
+@pytest.mark.parametrize("explains", CALLS, indirect=True)
+def test_an_image_among_sixteen_is_as_if_alone(explains):
+    """On one family; the slow tests see every one."""
+    family = home(explains)
+    assert not same_among_many(explains, network(family).double(), FAMILIES[family].side)
+
+
+def assert_devices_agree(explains: Explainer, family: str, device: str) -> None:
+    """The CPU and another device, in float64: a family's network on which the explainer applies, or it is skipped."""
+    case = trial(explains, network(family).double(), FAMILIES[family].side)
+    cpu = (case.model, case.images.double(), case.targets)
     try:
         expected = explains(*cpu, case.context)
-        found = explains(*(part.cuda() for part in cpu), case.context).cpu()
-    except NotApplicableError:
-        pytest.skip("does not apply to this model")
-    finally:
-        models[name].cpu().float()
+    except NotApplicableError as error:
+        pytest.skip(error.message)
+    found = explains(*(part.to(device) for part in cpu), case.context).cpu()
     torch.testing.assert_close(found, expected, atol=1e-7 * float(expected.abs().max()), rtol=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("explains", CALLS, indirect=True)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_cpu_and_gpu_agree(explains, family):
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    assert_devices_agree(explains, family, "cuda")
+
+
+@pytest.mark.parametrize("explains", CALLS, indirect=True)
+def test_the_cpu_agrees_with_itself(explains):
+    """What a GPU is held to, without one."""
+    assert_devices_agree(explains, home(explains), "cpu")
+
+
+def test_devices_that_do_not_agree_are_found():
+    with pytest.raises(AssertionError, match="not close"):
+        assert_devices_agree(explainer(signed=True, cost=0)(drawing_freely), "mlp", "cpu")
 
 
 def of_a_batch(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:

@@ -9,8 +9,10 @@ import pytest
 from xraybench import registry
 from xraybench.checks import check_explainer
 from xraybench.checks.conservation import METHODS, SUBJECTS, TOLERANCE, conserved, one_signed, share
+from xraybench.checks.explainer import same_among_many
 from xraybench.checks.families import FAMILIES, network
 from xraybench.checks.matrix import FEW, page, reason
+from xraybench.errors import NotApplicableError
 
 PAGE = Path(__file__).parents[2] / "docs/explainers-and-models.md"
 SAMPLE = ("gradient", "cam", "grad-cam", "deeplift", "guided-backprop", "lrp-epsilon-plus-flat", "attention-rollout")
@@ -103,6 +105,18 @@ def test_the_page_is_what_the_checks_find():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_keeps_every_promise(name, family):
     assert_promises(name, family)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", registry.EXPLAINERS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_image_among_sixteen_is_as_if_alone(name, family):
+    built = registry.build("explainers", registry.parse_call(name + FEW.get(name, "")))
+    try:
+        fault = same_among_many(built, network(family).double(), FAMILIES[family].side)
+    except NotApplicableError as error:
+        pytest.skip(error.message)
+    assert not fault
 
 
 def assert_promises(name: str, family: str) -> None:

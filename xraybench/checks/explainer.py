@@ -19,7 +19,10 @@ from xraybench.spec import Context, Explainer
 SLACK = 1.05  # what an explainer may spend over its declared price
 IMAGES, SIDE = 6, 32
 SMALL = ("mlp-400-tanh", "small-cnn", "densenet-tiny")  # models that take images of that side and are quick
-ROUNDING = 1e-2  # LRP divides by sums near zero: a batch of another size sums in another order
+# In float32 a batch of another size, which sums in another order, moves gradients at the kinks of ReLUs and maxima, and
+# LRP where it divides by sums near zero. What differs in float64 comes from batch mates.
+ROUNDING, LAST_DIGITS = 1e-2, 1e-9
+MANY = 16  # images of a batch in which each is to be as if alone
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,26 @@ class Trial:
         return self.explainer(self.model, self.images[rows], self.targets[rows], context)
 
 
-def trial(explainer: Explainer, model: nn.Module, side: int = SIDE) -> Trial:
-    """Fixed random images [6,1,side,side] in [0,1] under a fixed context."""
+def trial(explainer: Explainer, model: nn.Module, side: int = SIDE, count: int = IMAGES) -> Trial:
+    """Fixed random images [count,1,side,side] in [0,1] under a fixed context."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(IMAGES, 1, side, side, generator=generator)
+    images = torch.rand(count, 1, side, side, generator=generator)
     background = torch.rand(4, 1, side, side, generator=generator)
     low, high = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
-    context = Context(background.mean(0), background, low, high, torch.arange(IMAGES) + 7, batch_size=16)
-    return Trial(explainer, model, images, torch.arange(IMAGES) % 2, context)
+    context = Context(background.mean(0), background, low, high, torch.arange(count) + 7, batch_size=16)
+    return Trial(explainer, model, images, torch.arange(count) % 2, context)
+
+
+def same_among_many(explainer: Explainer, model: nn.Module, side: int = SIDE) -> str:
+    """What is wrong, or nothing: images of a full batch against each alone, in the float64 of the model.
+
+    The first, one inside and the last. For explainers that compute in the images' precision, as all built-in ones do.
+    """
+    case = trial(explainer, model, side, MANY)
+    case = dataclasses.replace(case, images=case.images.double())
+    rows = [0, MANY // 2 - 1, MANY - 1]
+    alone = torch.cat([case.maps(slice(row, row + 1), batch_size=5) for row in rows])
+    return _differ(case.maps()[rows], alone, tolerance=LAST_DIGITS)
 
 
 def _on_model(case: Trial, name: str) -> list[Finding]:

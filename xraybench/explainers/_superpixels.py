@@ -29,10 +29,9 @@ def presence_logits(
 
 
 def spread(values: Tensor, segments: Tensor) -> Tensor:
-    """Float32 [H,W]: each superpixel's value, shared out among its pixels."""
-    sizes = torch.bincount(segments.flatten())
-    shares = values.to(segments.device) / sizes
-    return shares[segments].float()
+    """[H,W]: each superpixel's value, shared out among its pixels."""
+    shares = values.to(segments.device) / torch.bincount(segments.flatten())
+    return shares[segments]
 
 
 def surrogate(
@@ -53,7 +52,7 @@ def surrogate(
             present = draw(samples, int(numbers.max()) + 1, Generator().manual_seed(int(seed)))
             logits = presence_logits(model, image, numbers, present, target, context)
             maps.append(spread(fit(present.double(), logits), numbers))
-    return torch.stack(maps)
+    return torch.stack(maps).to(images.dtype)
 
 
 def coin_flips(samples: int, count: int, generator: Generator) -> Tensor:

@@ -57,7 +57,7 @@ class FeatureAblation(_Superpixels):
                 present = torch.cat([torch.ones(1, count), 1 - torch.eye(count)])
                 logits = presence_logits(model, image, segments, present, target, context)
                 maps.append(spread(logits[0] - logits[1:], segments))
-        return torch.stack(maps)
+        return torch.stack(maps).to(images.dtype)
 
 
 @dataclass(frozen=True)
