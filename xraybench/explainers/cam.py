@@ -72,7 +72,8 @@ class GradCamPlusPlus(_GradientCam):
     WACV 2018, eq. 5, 10 and 19): the derivatives of the exponential of the logit, whose own factor is common to all
     weights of an image and left out.
 
-    Negative only where the layer's maps are: after a ReLU they are not. relu: keep the positive part only.
+    Negative only where the layer's maps are: after a ReLU they are not. relu: keep the positive part only. The grad-cam
+    package adds 1e-6 to the divisor of a_k, which tells where gradients are below some 1e-3.
     """
 
     @staticmethod

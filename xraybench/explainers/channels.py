@@ -36,7 +36,7 @@ class ScoreCam(_Channels):
     """sum_k softmax(s)_k A_k, s_k = f(x kept where A_k is) - f(baseline) (Wang et al., CVPR workshops 2020, eq. 4, 5).
 
     A channel's mask is its map, enlarged and scaled to [0, 1]; outside it the image is the baseline. The sum is below 0
-    only where the layer's maps are.
+    only where the layer's maps are. (The grad-cam package enlarges masks corner to corner, not by pixel centres.)
     """
 
     def baseline_name(self, context: Context) -> str:
