@@ -11,6 +11,7 @@ import zennit.composites
 from zennit.attribution import Gradient as ZennitGradient
 
 from xraybench import registry
+from xraybench.checks.conservation import case
 from xraybench.counting import counting
 from xraybench.errors import NotApplicableError, UsageError
 from xraybench.explainers.captum_peer import METHODS, NOT_OFFERED, Captum
@@ -98,6 +99,38 @@ def test_a_composite_is_zennits_own(build, images, targets, context_of):
             ),
         )
     torch.testing.assert_close(found, expected.sum(1))
+
+
+@pytest.mark.parametrize("family", ["small-cnn", "vgg", "cxr-cnn5"])
+def test_epsilon_plus_without_biases_hands_the_logit_down(family):
+    """cxr-cnn5 has local response normalisation, which passes relevance as it comes."""
+    model, images, targets, context = case(family, black=False)
+    tight = (("zero_params", "bias"), ("epsilon", 1e-12), ("stabilizer", 1e-12))
+    maps = Zennit("EpsilonPlus", tight)(model, images, targets, context)
+    logits = model(images).gather(1, targets[:, None])[:, 0].detach()
+    torch.testing.assert_close(maps.sum((1, 2)), logits, rtol=1e-4, atol=0)
+
+
+def test_a_composite_notes_what_is_lost_of_the_logit(build, images, targets, context_of):
+    model, context = build("small-cnn"), context_of(images)
+    logits = model(images).gather(1, targets[:, None])[:, 0].detach()
+    maps = (logits / 4)[:, None, None].expand(-1, 1, 3)
+    (error,) = Zennit("EpsilonPlus").notes(model, images, targets, context, maps).items()
+    assert error == ("conservation_error", pytest.approx(0.25))
+    assert Zennit("GuidedBackprop").notes(model, images, targets, context, maps) == {}
+
+
+@pytest.mark.parametrize("method", ["IntegratedGradients", "DeepLift", "DeepLiftShap", "GradientShap"])
+def test_a_complete_attribution_notes_what_it_misses(method, build, images, targets, context_of):
+    model, context = build("small-cnn"), context_of(images, torch.full((1, 32, 32), 0.5))
+    references = context.background if "Shap" in method else context.baseline[None]
+    change = (model(images) - model(references).mean(0)).gather(1, targets[:, None])[:, 0].detach()
+    maps = (change / 4)[:, None, None].expand(-1, 1, 3)
+    noted = Captum(method).notes(model, images, targets, context, maps)
+    assert noted == {"completeness_error": pytest.approx(0.25, rel=1e-3)}
+    without = Captum(method, (("multiply_by_inputs", False),))
+    assert without.notes(model, images, targets, context, maps) == {}
+    assert Captum("Occlusion").notes(model, images, targets, context, maps) == {}
 
 
 def test_captums_deeplift_is_refused_where_it_is_incomplete(build, images, targets, context_of):

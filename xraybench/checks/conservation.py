@@ -65,7 +65,7 @@ def share(subject: str, method: str) -> str:
 
 def measured(subject: str, method: str, exact: bool) -> tuple[Tensor, bool]:
     """|sum of the map - logit| / |logit| of every image, and whether any map cancels; images as CONDITIONS or BLACK."""
-    model, images, targets, context = _case(subject, black=not exact)
+    model, images, targets, context = case(subject, black=not exact)
     explainer: Any = registry.build("explainers", registry.parse_call(method))
     if exact:
         explainer = replace(explainer, stabilizer=1e-12)
@@ -80,7 +80,7 @@ def measured(subject: str, method: str, exact: bool) -> tuple[Tensor, bool]:
 
 def one_signed(subject: str) -> int:
     """How many active neurons of convolutions and linear layers, over the images, have contributions of one sign."""
-    model, images, _, _ = _case(subject, black=False)
+    model, images, _, _ = case(subject, black=False)
     copy = prepared(model, "canonised")
     found: list[int] = []
 
@@ -114,7 +114,8 @@ def _applied(layer: nn.Conv2d | nn.Linear, inputs: Tensor, weight: Tensor) -> Te
 
 
 @cache
-def _case(subject: str, black: bool) -> tuple[nn.Module, Tensor, Tensor, Context]:
+def case(subject: str, black: bool) -> tuple[nn.Module, Tensor, Tensor, Context]:
+    """A network in float64, three images, for each its largest logit, and a context; as CONDITIONS or BLACK."""
     generator = torch.Generator().manual_seed(5)
     side = SIDES.get(subject) or FAMILIES[subject].side
     images = 0.02 + 0.98 * torch.rand(IMAGES, 1, side, side, generator=generator).double()

@@ -8,12 +8,10 @@ from typing import Any
 
 import zennit.composites
 from torch import Tensor, nn
-from zennit.rules import Pass
 
 from xraybench.explainers._copy import detached_copy
 from xraybench.explainers._hooks import relus
-from xraybench.explainers._lrp_canoniser import Threshold
-from xraybench.explainers._relevance import prepared_once, relevance
+from xraybench.explainers._relevance import PASSING, prepared_once, relevance
 from xraybench.spec import Context
 
 
@@ -25,9 +23,10 @@ def propagated(
     accepted = inspect.signature(made.__init__).parameters
     bounds = {"low": context.low.to(images)[None], "high": context.high.to(images)[None]}
     options = {key: value for key, value in {**bounds, **settings}.items() if key in accepted}
-    composite = made(**options, layer_map=[(Threshold, Pass())])
     if "bn" in settings:
         with prepared_once(model, settings["bn"]) as copy:
+            composite = made(**options, layer_map=list(PASSING))
             return relevance(copy, composite, images, targets, context.batch_size).sum(1)
     relus(model)
-    return relevance(detached_copy(model), composite, images, targets, context.batch_size, start="one").sum(1)
+    copy = detached_copy(model)
+    return relevance(copy, made(**options), images, targets, context.batch_size, start="one").sum(1)

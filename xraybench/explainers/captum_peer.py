@@ -128,3 +128,16 @@ class Captum:
         from xraybench.explainers._captum import attributed
 
         return attributed(self.method, self.settings, METHODS[self.method].draws, model, images, targets, context)
+
+    def notes(
+        self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
+    ) -> dict[str, float]:
+        """How far the map's sum is from the logit's difference, relative, where the method promises it."""
+        from xraybench.explainers._notes import completeness_error
+
+        if not self.settings.get("multiply_by_inputs"):  # what multiplies by them sums to that difference
+            return {}
+        against_many = METHODS[self.method].against == "background"
+        references = context.background if against_many else context.baseline[None]
+        error = completeness_error(model, images, targets, references, context.batch_size, maps)
+        return {"completeness_error": error}

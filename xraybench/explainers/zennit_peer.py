@@ -44,7 +44,7 @@ class Zennit:
     family: ClassVar[str] = "zennit"
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "gradient"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         known = near(self.composite, COMPOSITES, "composite of zennit")
@@ -62,3 +62,16 @@ class Zennit:
 
         settings = {**COMPOSITES[self.composite], **dict(self.parameters)}
         return propagated(self.composite, settings, model, images, targets, context)
+
+    def notes(
+        self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
+    ) -> dict[str, float]:
+        """How far the map's sum is from the logit, relative, where relevance starts from it: not of changed gradients.
+
+        Biases take their share unless told not to (zero_params=bias).
+        """
+        from xraybench.explainers._notes import conservation_error
+
+        if "bn" not in COMPOSITES[self.composite]:
+            return {}
+        return {"conservation_error": conservation_error(model, images, targets, context.batch_size, maps)}
