@@ -1,13 +1,19 @@
 """Cases whose answer is known on paper; where a method does not give it, the test says so."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from xraybench import registry
+from xraybench.checks.closed_forms import FAILS, FORMS, found, why
+from xraybench.checks.matrix import FEW, closed_forms
 from xraybench.errors import NotApplicableError
 from xraybench.explainers._hooks import enlarged, layer_maps
+from xraybench.spec import ClassAgnostic
 
+PAGE = Path(__file__).parents[2] / "docs/explainers-and-models.md"
 SMALL = {
     "integrated-gradients": "(steps=8)",
     "smoothgrad": "(samples=4)",
@@ -19,6 +25,16 @@ SMALL = {
 
 def explainer(name: str):
     return registry.build("explainers", registry.parse_call(name + SMALL.get(name, "")))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", registry.EXPLAINERS)
+def test_where_a_closed_form_does_not_hold_the_reason_is_stated(form, name):
+    assert (found(form, name + FEW.get(name, "")) == FAILS) == bool(why(form, name))
+
+
+def test_the_page_says_which_closed_forms_hold():
+    assert "\n".join(closed_forms()) in PAGE.read_text()
 
 
 class Linear(nn.Sequential):
@@ -121,8 +137,22 @@ def test_noise_masks_and_windows_over_the_edge_are_not_symmetric(name, build, im
     assert float((maps - maps.flip(2)).abs().max()) > 1e-3 * float(maps.abs().max())
 
 
-SEE_NO_LOGIT = ("eigen-cam", "channel-activation", "deconvnet-top-n")
+SEE_NO_LOGIT = [
+    name
+    for name in registry.EXPLAINERS
+    if isinstance(explainer(name), ClassAgnostic) and name != "attention-rollout"  # it has its own tests, on a ViT
+]
 NOT_ZERO_FOR_A_CONSTANT = {*SEE_NO_LOGIT, "score-cam"}  # a softmax over equal scores weighs all channels alike
+
+
+@pytest.mark.parametrize("name", [name for name in registry.EXPLAINERS if name not in SEE_NO_LOGIT])
+def test_what_looks_at_the_logit_gives_another_map_for_another(name, build, images, targets, context_of):
+    model, context = build("small-cnn"), context_of(images)
+    try:
+        maps = [explainer(name)(model, images, logits, context) for logits in (targets, (targets + 1) % 3)]
+    except NotApplicableError:
+        return
+    assert not torch.equal(*maps)
 
 
 @pytest.mark.parametrize("name", SEE_NO_LOGIT)

@@ -1,4 +1,5 @@
-"""docs/explainers-and-models.md: which explainer runs on which architecture, and how far relevance is conserved.
+"""docs/explainers-and-models.md: which explainer runs on which architecture, where it gives what is known on paper, how
+far relevance is conserved.
 
 Remake it with `python -m xraybench.checks.matrix > docs/explainers-and-models.md`; a test holds the page against this.
 """
@@ -8,8 +9,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 
 from xraybench import registry
+from xraybench.checks.closed_forms import FAILS, FORMS, REASONS, TOLERANCE, found, why
 from xraybench.checks.conservation import BLACK, CONDITIONS, METHODS, SUBJECTS, conserved, one_signed, share
 from xraybench.checks.explainer import trial
 from xraybench.checks.families import FAMILIES, network
@@ -39,11 +42,17 @@ architectural family. Where a cell runs, the slow tests hold it against the whol
 
 `yes`, or the number of the reason for which the explainer is skipped, on boards as here.
 """
+CLOSED_FORMS = f"""## Closed forms
+
+Cases whose answer is known on paper, in float64, to {TOLERANCE:g} of a map's largest value: a linear model without
+bias, else two convolutions with ReLUs, global averages and a linear layer. `holds`; `n/a`: the explainer does not apply
+to that network; or the letter of the reason for which it gives another map.
+"""
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([INTRODUCTION, *_applicability(), "", *_conservation(), ""])
+    return "\n".join([INTRODUCTION, *_applicability(), "", *closed_forms(), "", *_conservation(), ""])
 
 
 def reason(explainer: str, family: str) -> str:
@@ -64,6 +73,20 @@ def _applicability() -> list[str]:
     stands = [f"`{name}` stands for {family.models}" for name, family in FAMILIES.items() if family.models != name]
     listed = [f"{number}. {text}" for number, text in enumerate(reasons, start=1)]
     return [*_table(["explainer", *FAMILIES], rows), "", *listed, "", "; ".join(stands) + "."]
+
+
+def closed_forms() -> list[str]:
+    """The section: what is known on paper, explainer by explainer."""
+    letters = {reason.text: letter for letter, reason in zip(ascii_lowercase, REASONS, strict=False)}
+
+    def cell(form: str, name: str) -> str:
+        result = found(form, name + FEW.get(name, ""))
+        return letters[why(form, name)] if result == FAILS else result
+
+    rows = [[f"`{name}`", *(cell(form, name) for form in FORMS)] for name in registry.EXPLAINERS]
+    forms = [f"- `{form}`: {(check.__doc__ or '').strip()}" for form, check in FORMS.items()]
+    listed = [f"- {letter}: {text}" for text, letter in letters.items()]
+    return [CLOSED_FORMS, *forms, "", *_table(["closed form", *FORMS], rows), "", *listed]
 
 
 def _conservation() -> list[str]:

@@ -153,8 +153,9 @@ class EpsilonGammaBox(_Lrp):
 
 @dataclass(frozen=True)
 class ExcitationBackprop(_Lrp):
-    """Winning probabilities handed down by positive weights, from one (Zhang et al., IJCV 2018, eq. 5): z+ in every
-    layer, the first included. What a map holds does not depend on the logit's size.
+    """Winning probabilities handed down by activating contributions, from one (Zhang et al., IJCV 2018, eq. 5): by
+    positive weights where inputs are positive, as after every ReLU; below 0, as pixels may be, by negative ones. What a
+    map holds does not depend on the logit's size.
     """
 
     signed: ClassVar[bool] = False
