@@ -95,6 +95,7 @@ def test_its_parameters_are_those_of_the_constructor(name):
 
 
 SMALL = {"FaithfulnessCorrelation": "subset_size=20", "TopKIntersection": "k=10"}  # of 144 pixels
+SMALL |= {"MonotonicityCorrelation": "nr_samples=2"}  # of 100, half a minute
 
 
 @pytest.mark.parametrize("name", METHODS)
