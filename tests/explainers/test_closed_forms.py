@@ -17,6 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs/explainers-and-models.md"
 SMALL = {
     "integrated-gradients": "(steps=8)",
     "smoothgrad": "(samples=4)",
+    "occlusion": "(stride=0.125)",
     "rise": "(masks=40)",
     "lime": "(samples=40)",
     "kernel-shap": "(samples=40)",

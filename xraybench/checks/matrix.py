@@ -28,6 +28,7 @@ FEW: Mapping[str, str] = {  # settings under which whatever applies is quick; th
     "deepliftshap": "(baselines=2)",
     "score-cam": "(channels=16)",
     "ablation-cam": "(channels=16)",
+    "occlusion": "(stride=0.125)",
     "rise": "(masks=40)",
     "lime": "(samples=40, segments=10)",
     "kernel-shap": "(samples=40, segments=10)",
