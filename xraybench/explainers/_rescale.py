@@ -1,7 +1,7 @@
 """DeepLIFT's rescale rule (Shrikumar et al., ICML 2017, eq. 14 and 15) in its gradient form (Ancona et al., ICLR 2018).
 
 Every nonlinearity's derivative is replaced by (f(x) - f(x0)) / (x - x0), x0 what reaches it from the baseline; max
-pooling hands its difference to the winners of image and baseline. Each module has its own rule whatever stands next to
+pooling hands its difference to the winner of image or baseline. Each module has its own rule whatever stands next to
 it, and overlapping pooling windows add up, so that contributions sum to the difference of the logits.
 """
 
@@ -36,14 +36,19 @@ class Seen:
     output: Tensor
 
     @cached_property
-    def positive(self) -> Tensor:
-        """1 where the input is positive, 0 elsewhere."""
-        return (self.input > 0).to(self.input)
+    def sign(self) -> Tensor:
+        """1 where the input is positive, -1 elsewhere."""
+        return torch.where(self.input > 0, 1.0, -1.0).to(self.input)
 
     @cached_property
-    def size(self) -> Tensor:
-        """The input's modulus, and never 0."""
-        return self.input.abs().clamp_(min=torch.finfo(self.input.dtype).tiny)
+    def closed(self) -> Tensor:
+        """0 where the input is positive, 1 elsewhere."""
+        return (self.input <= 0).to(self.input)
+
+    @cached_property
+    def not_zero(self) -> Tensor:
+        """The input, the least negative number where it is 0."""
+        return self.sign * self.input.abs().clamp_(min=torch.finfo(self.input.dtype).tiny)
 
 
 @dataclass(frozen=True)
@@ -117,18 +122,20 @@ def _near(difference: Tensor, *values: Tensor) -> Tensor:
 def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
     """(f(x) - f(x0)) / (x - x0), and f'(x) where x is x0."""
     if isinstance(module, nn.ReLU):
-        return _slope_of_relu(inputs, output, seen)
+        return _slope_of_relu(inputs, seen)
     difference = inputs - seen.input
     near = _near(difference, seen.input, seen.output)
     quotient = (output - seen.output).div_(difference)
     return torch.where(near, _derivative(module, inputs), quotient) if bool(near.any()) else quotient
 
 
-def _slope_of_relu(inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
-    """The same without differences: |x0| / (|x0| + f(-x)) where x0 is positive, f(x) / (|x0| + f(x)) elsewhere."""
-    far = torch.addcmul(output, seen.positive, inputs, value=-1)  # f(x) - x is f(-x)
-    slope = torch.lerp(far, seen.size, seen.positive)
-    return slope.div_(far.add_(seen.size))
+def _slope_of_relu(inputs: Tensor, seen: Seen) -> Tensor:
+    """The same without differences: 1 / u where x0 is positive and 1 - 1 / u elsewhere, u the larger of 1 - x / x0 and 1.
+
+    In three passes over one tensor.
+    """
+    slope = torch.addcdiv(inputs.new_ones(()), inputs, seen.not_zero, value=-1).clamp_(min=1)
+    return torch.addcdiv(seen.closed, seen.sign, slope, out=slope)
 
 
 def _derivative(module: nn.Module, inputs: Tensor) -> Tensor:
@@ -153,7 +160,9 @@ class _Sloped(torch.autograd.Function):
 
 
 class _Pooled(torch.autograd.Function):
-    """Max pooling whose backward hands the output's difference to the inputs that win, of image and of baseline."""
+    """Max pooling whose backward hands a window's difference to the input that makes it: where the maximum rose, to the
+    image's winner, and where it fell to the baseline's.
+    """
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, output: Tensor, module: nn.Module, seen: Seen) -> Tensor:
@@ -163,19 +172,15 @@ class _Pooled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        (inputs, output), seen, gradient = ctx.saved_tensors, ctx.seen, gradients[0].flatten(2)
-        values, before, given, first = (t.flatten(2) for t in (inputs, seen.input, output, seen.output))
-        now, past = _winners(ctx.module, inputs), _winners(ctx.module, seen.input).expand_as(gradient)
-        higher = torch.maximum(given, first)
-        result = torch.zeros_like(values)
-        for winners, value, then, share, at_rest in (
-            (now, given, before.expand_as(values).gather(2, now), higher - first, 1.0),
-            (past, values.gather(2, past), first, given - higher, 0.0),
-        ):
-            difference = value - then
-            ratio = torch.where(_near(difference, then), at_rest, share / difference)
-            result.scatter_add_(2, winners, gradient * ratio)
-        return result.view_as(inputs), None, None, None
+        inputs, output = ctx.saved_tensors
+        given, first = output.flatten(2), ctx.seen.output.flatten(2)
+        winners = torch.where(given >= first, _winners(ctx.module, inputs), _winners(ctx.module, ctx.seen.input))
+        difference = (inputs - ctx.seen.input).flatten(2).gather(2, winners)
+        near = _near(difference, torch.maximum(given, first))
+        handed = torch.where(near, 1.0, (given - first) / difference).mul_(gradients[0].flatten(2))
+        result = torch.zeros_like(inputs, memory_format=torch.contiguous_format)
+        result.flatten(2).scatter_add_(2, winners, handed)
+        return result, None, None, None
 
 
 def _winners(module: nn.Module, inputs: Tensor) -> Tensor:

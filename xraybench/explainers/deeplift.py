@@ -26,7 +26,7 @@ class DeepLift:
     contrasting: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "gradient"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def cost(self, image_size: int) -> int:
         """A forward and a backward (and one forward of the baseline while the model stays the same)."""
@@ -70,7 +70,7 @@ class DeepLiftShap:
     family: ClassVar[str] = "gradient"
     signed: ClassVar[bool] = True
     needs: ClassVar[Needs] = "gradient"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
         if self.baselines < 1:
