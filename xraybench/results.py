@@ -3,6 +3,7 @@
     <run>/run.json                              RunRecord: task, preset, source, what makes rows comparable
     <run>/data.json                             DataRecord: how much of what was read, and what was left out
     <run>/models/<model id>/model.json          ModelRecord: recipe, digests, test scores (weights lie beside it)
+    <run>/models/<model id>/findings.json       FindingsRecord: of its explained images; written by its first cell
     stages/<stage id>/stage.json                StageRecord: beside the runs, with its weights; shared by them
     <run>/comparisons/<pair id>/comparison.json   ComparisonRecord: layer similarity of two models
     <run>/cells/<cell id>/cell.json             CellRecord: written last; its presence is the commit mark
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = 1
+FINDINGS = "findings.json"
 Status = Literal["ok", "failed", "skipped"]
 
 
@@ -180,6 +182,21 @@ class ModelRecord(Record):
     strata: dict[str, dict[str, Interval]] = Field(default_factory=dict)  # e.g. grade=hairline -> scores
     beats_chance: bool
     flips: dict[str, Interval] = Field(default_factory=dict)  # region -> what its mark adds to the explained logit
+
+
+class Finding(Record):
+    """An explained image's: whether the model finds it, and the share of the image that it takes."""
+
+    found: bool
+    share: float
+
+
+class FindingsRecord(Record):
+    """The explained images that have a finding, by id: what localisation scores are divided by."""
+
+    schema_version: int = SCHEMA_VERSION
+    weights_digest: str
+    findings: dict[str, Finding]
 
 
 class ScoreInfo(Record):

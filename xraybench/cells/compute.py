@@ -21,6 +21,7 @@ from xraybench import registry
 from xraybench.cells.artefacts import ModelArtefacts
 from xraybench.cells.bench import Bench, bench
 from xraybench.cells.drawing import drawn_where_read
+from xraybench.cells.findings import keep_findings
 from xraybench.cells.gallery import write_gallery
 from xraybench.cells.place import Place
 from xraybench.cells.provenance import hardware, versions
@@ -138,6 +139,7 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         assert not isinstance(built, Explainer)
         made = _keep(folder, *drawn_where_read(desk, built))
     evidence = _evidence(desk, model, again, made, annotated(desk, model, built))
+    keep_findings(desk, job.model, model, weights)
     scoring = Scoring(desk, job, evidence, again, weights, made.digest)
     done = dict(kept[1].scores) if kept else {}
     for number, metric in enumerate(job.metrics):

@@ -38,6 +38,18 @@ class Cost(Record):
     peak_bytes: int
 
 
+class Stratum(Record):
+    """A row's localisation metrics, by label, on some of the images with a finding.
+
+    at_least, below: the share of the image that such a finding takes; None where that end is open.
+    """
+
+    name: str
+    at_least: float | None = None
+    below: float | None = None
+    scores: dict[str, Interval]
+
+
 class Row(Record):
     """An explainer on a model, over its seeds."""
 
@@ -51,6 +63,7 @@ class Row(Record):
     origin: str
     seeds: list[int]
     scores: dict[str, Score]
+    strata: list[Stratum] = Field(default_factory=list)  # none where the records do not tell images apart
     skipped: dict[str, str] = Field(default_factory=dict)  # metric label -> why it was not measured
     void: bool = False  # the model does not beat chance
     blank: bool = False  # its maps are all-equal on every image

@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from xraybench.leaderboard.board import Board, Row, Score
-from xraybench.leaderboard.rounding import letters, number, span
+from xraybench.leaderboard.board import Board, Row, Score, Stratum
+from xraybench.leaderboard.rounding import amount, letters, number, span
 from xraybench.results import Interval, MetricInfo
 
 CSV_FIELDS = (
@@ -53,6 +53,14 @@ def interval_text(score: Score | Interval | None) -> str:
         return "–"
     beside = span(score.mean, score.low, score.high)
     return number(score.mean, score.low, score.high) + (f" [{beside}]" if beside else "")
+
+
+def size_text(stratum: Stratum) -> str:
+    """How large the findings of a stratum are, in per cent of the image; empty where it holds all sizes."""
+    low, high = (None if end is None else amount(100 * end) for end in (stratum.at_least, stratum.below))
+    if low is None:
+        return "" if high is None else f"under {high} % of the image"
+    return f"from {low} %" if high is None else f"{low} to {high} %"
 
 
 def score_text(row: Row, label: str) -> str:

@@ -266,6 +266,7 @@ def _functions() -> Mapping[str, Any]:
         "range_text": _range_text,
         "ranks": _ranks,
         "seeds_resampled": _seeds_resampled,
+        "size": formats.size_text,
         "shown_metrics": _shown_metrics,
         "slug": slug,
         "span": span,

@@ -69,10 +69,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Stack:
-    """Rows on common images: values [M, S, N] (NaN: undefined or missing), present bool [M, N], patients [N]."""
+    """Rows on common images [N]: values [M, S, N] (NaN: undefined or missing), present bool [M, N], patients [N]."""
 
     values: NDArray[np.float64]
     present: NDArray[Any]
+    images: NDArray[np.str_]
     patients: NDArray[np.str_]
 
 
@@ -125,7 +126,7 @@ def stacked(groups: Sequence[Group], seeds: Sequence[int], label: str) -> Stack:
         there = [s for s, scores in enumerate(row) if scores is not None]
         values[m, absent] = values[m, there].mean(axis=0)
         present[m, absent] = present[m, there].all(axis=0)
-    return Stack(values, np.asarray(present.all(axis=1)), patients)
+    return Stack(values, np.asarray(present.all(axis=1)), images, patients)
 
 
 def _scores(group: Group, seed: int, label: str) -> ImageScores | None:

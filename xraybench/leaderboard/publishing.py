@@ -14,7 +14,7 @@ from xraybench.errors import DataError, ValidationError
 from xraybench.leaderboard.overlays import false_digests, without_payloads
 from xraybench.leaderboard.pages import build_pages, existing_pages, render
 from xraybench.leaderboard.records import RunData, load_run, stage_paths
-from xraybench.results import scores_path
+from xraybench.results import FINDINGS, scores_path
 
 GALLERY = "gallery.npz"
 
@@ -50,6 +50,7 @@ def _records_of(run: RunData) -> list[Path]:
         run.folder / "run.json",
         *sorted(run.folder.glob("data.json")),
         *sorted(run.folder.glob("models/*/model.json")),
+        *sorted(run.folder.glob(f"models/*/{FINDINGS}")),
         *sorted(run.folder.glob("comparisons/*/comparison.json")),
         *stage_paths(run.folder, run.models).values(),
     ]

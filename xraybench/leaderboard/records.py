@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xraybench.errors import DataError
 from xraybench.results import (
+    FINDINGS,
     CellRecord,
     ComparisonRecord,
     DataRecord,
+    FindingsRecord,
     ImageScores,
     ModelRecord,
     RunRecord,
@@ -45,6 +47,7 @@ class RunData:
     cells: tuple[CellData, ...]
     stages: Mapping[str, StageRecord]  # earlier stages of the models, by id: those whose records are there
     comparisons: tuple[ComparisonRecord, ...] = ()
+    findings: Mapping[str, FindingsRecord] = field(default_factory=dict)  # by model id: those that are there
 
 
 def load_run(folder: Path) -> RunData:
@@ -62,7 +65,9 @@ def load_run(folder: Path) -> RunData:
     read = read_record(data, DataRecord) if data.exists() else None
     stages = {one: read_record(path, StageRecord) for one, path in stage_paths(folder, models).items()}
     compared = iterate_records(folder / "comparisons", "comparison.json", ComparisonRecord)
-    return RunData(folder, run, read, tuple(models), tuple(cells), stages, tuple(record for _, record in compared))
+    comparisons = tuple(record for _, record in compared)
+    found = {path.name: record for path, record in iterate_records(folder / "models", FINDINGS, FindingsRecord)}
+    return RunData(folder, run, read, tuple(models), tuple(cells), stages, comparisons, found)
 
 
 def stage_paths(folder: Path, models: Iterable[ModelRecord]) -> dict[str, Path]:

@@ -10,11 +10,23 @@ import numpy as np
 
 from xraybench import stats
 from xraybench.identity import seed_of
-from xraybench.leaderboard.board import FAMILIES, ROLE_ORDER, Absent, Agreement, Board, Column, Cost, ModelRow, Row
+from xraybench.leaderboard.board import (
+    FAMILIES,
+    ROLE_ORDER,
+    Absent,
+    Agreement,
+    Board,
+    Column,
+    Cost,
+    ModelRow,
+    Row,
+    Stratum,
+)
 from xraybench.leaderboard.panels import Group, Panel, build_panel
 from xraybench.leaderboard.records import CellData, RunData
 from xraybench.leaderboard.rounding import rounded
 from xraybench.leaderboard.shortcuts import detect
+from xraybench.leaderboard.strata import by_stratum
 from xraybench.registry import METRICS
 from xraybench.results import Interval, MetricInfo
 
@@ -53,7 +65,7 @@ def build_board(run: RunData, summary_metrics: Sequence[str] = SUMMARY_METRICS) 
         run=record.name,
         data=run.data.sources if run.data else [],
         models=_models(run),
-        rows=[row for model in panels for row in _rows(model, metrics, summary_metrics, model.model in void)],
+        rows=[row for model in panels for row in _rows(run, model, metrics, summary_metrics, model.model in void)],
         metrics=metrics,
         columns=columns,
         agreement=[_agreement(model, metrics) for model in panels],
@@ -110,9 +122,15 @@ def _group(explainer: str, cells: Sequence[CellData]) -> Group:
     return Group(explainer, {cell.record.seed: cell for cell in measured})
 
 
-def _rows(model: ModelPanels, metrics: Sequence[MetricInfo], summary_metrics: Sequence[str], void: bool) -> list[Row]:
+def _rows(
+    run: RunData, model: ModelPanels, metrics: Sequence[MetricInfo], summary_metrics: Sequence[str], void: bool
+) -> list[Row]:
     summaries = _summaries(model.summarised(summary_metrics))
-    rows = [_row(group, model, void, summaries.get(group.explainer)) for group in model.groups]
+    strata = by_stratum(run, model.model, model.groups, metrics)
+    rows = [
+        _row(group, model, void, summaries.get(group.explainer), strata.get(group.explainer, []))
+        for group in model.groups
+    ]
     headline = next((metric for metric in metrics if _leads(model.panels.get(metric.label))), None)
 
     def place(row: Row) -> tuple[int, float, str]:
@@ -128,7 +146,7 @@ def _leads(panel: Panel | None) -> bool:
     return panel is not None and panel.metric.higher_is_better is not None and panel.uninformative is None
 
 
-def _row(group: Group, model: ModelPanels, void: bool, summary: float | None) -> Row:
+def _row(group: Group, model: ModelPanels, void: bool, summary: float | None, strata: list[Stratum]) -> Row:
     record = group.first.record
     scores = {
         label: panel.scores[group.explainer] for label, panel in model.panels.items() if group.explainer in panel.scores
@@ -149,6 +167,7 @@ def _row(group: Group, model: ModelPanels, void: bool, summary: float | None) ->
         ),
         seeds=sorted(group.cells),
         scores=scores,
+        strata=strata,
         skipped={
             label: info.reason or "no reason given"
             for label, info in record.scores.items()
