@@ -13,12 +13,14 @@ from xraybench.cells.items import Items
 from xraybench.cells.place import Place
 from xraybench.explainers.gradient import Gradient
 from xraybench.leaderboard.records import load_run
+from xraybench.leaderboard.strata import divide
 from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Plan, Request, make_plan
-from xraybench.results import CellRecord, iterate_records, read_scores
+from xraybench.results import FINDINGS, CellRecord, FindingsRecord, iterate_records, read_record, read_scores
 from xraybench.runner import execute, open_source
 from xraybench.scoring import ONE_LABEL
 from xraybench.tasks import Task, load_task
+from xraybench.training import predict
 from xraybench.workshop import Engine
 
 ITEMS = 12
@@ -112,6 +114,25 @@ def test_each_true_label_has_its_own_map_and_region(finished, desk):
     assert scores["image_id"].is_unique
     blank = ~desk.regions["finding"].flatten(1).any(1).numpy()
     np.testing.assert_array_equal(scores["value"].isna(), blank)
+
+
+def test_findings_are_of_each_label_by_its_own_region_and_logit(finished, desk):
+    plan, folder = finished
+    (job,) = plan.models
+    targets = desk.targets(torch.nn.Identity())
+    logits = predict(desk.model(job), desk.explained_images)
+    stored, expected = desk.prepared.explained.regions, {}
+    for n, (name, position) in enumerate(zip(desk.explained_table["image_id"], desk.items.positions, strict=True)):
+        own = stored.get(f"finding:{plan.task.labels[targets[n]]}")
+        if own is not None and own[position].any():
+            expected[name] = (bool(logits[n, targets[n]] > 0), pytest.approx(own[position].mean()))
+    record = read_record(folder / "models" / job.id / FINDINGS, FindingsRecord)
+    assert {name: (one.found, one.share) for name, one in record.findings.items()} == expected
+    assert 0 < len(expected) < ITEMS
+    (row,) = (row for row in build_board(load_run(folder)).rows if row.explainer == "gradient")
+    assert [one.scores["relevance-mass"].n for one in row.strata[1:]] == [
+        len(group.ids) for group in divide([record.findings])[1:]
+    ]
 
 
 def test_the_oracle_marks_the_labels_own_region_and_the_board_is_built(finished):

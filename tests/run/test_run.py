@@ -8,12 +8,25 @@ import numpy as np
 import pytest
 
 from tests.run.conftest import ARGUMENTS, command, run_folder, scores_of, xraybench
+from xraybench.cells.bench import Bench
+from xraybench.cells.place import Place
 from xraybench.data.prepared import Prepared
+from xraybench.leaderboard.records import load_run
+from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Request, make_plan
 from xraybench.registry import REFERENCES
-from xraybench.results import CellRecord, DataRecord, ModelRecord, iterate_records, read_record
+from xraybench.results import (
+    FINDINGS,
+    CellRecord,
+    DataRecord,
+    FindingsRecord,
+    ModelRecord,
+    iterate_records,
+    read_record,
+)
 from xraybench.runner import open_source
 from xraybench.tasks import load_task
+from xraybench.training import predict
 
 STANDING = REFERENCES.keys() - {"human-benchmark"}  # phantoms have none
 CELLS = 2 + len(STANDING)  # the two explainers of ARGUMENTS, and every reference map that the source has
@@ -96,6 +109,37 @@ def test_a_metric_added_later_is_all_that_is_computed(copy, task_file):
     assert sum("sparseness" in key for key in after) == CELLS
     assert {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")} == maps
     assert set(cells_of(copy)["gradient"].scores) == {"relevance-mass", "srg", "max-sensitivity", "sparseness"}
+
+
+def test_the_findings_of_the_explained_images_are_on_record(finished, task_file):
+    task = load_task(str(task_file))
+    plan = make_plan(task, open_source(task, Request()), Request())
+    place = Place(run_folder(finished), finished / "data" / plan.data_digest, plan.task, plan.n_explained, "cpu", "")
+    desk, (job,) = Bench(place), plan.models
+    logits = predict(desk.model(job), desk.explained_images)[:, 0].numpy()
+    masks = Prepared(place.data).explained.regions["finding"]
+    record = read_record(place.model_folder(job) / FINDINGS, FindingsRecord)
+    assert list(record.findings) == desk.explained_table["image_id"].tolist()
+    assert [one.found for one in record.findings.values()] == (logits > 0).tolist()
+    assert [one.share for one in record.findings.values()] == pytest.approx(masks.mean((1, 2)).tolist())
+    rows = build_board(load_run(place.run)).rows
+    assert all({"relevance-mass"} == set(stratum.scores) for row in rows for stratum in row.strata)
+    assert {len(row.strata) for row in rows} == {4}
+
+
+def test_a_run_without_them_gets_them_with_the_next_thing_that_is_computed(copy, task_file):
+    (path,) = copy.glob(f"*/models/*/{FINDINGS}")
+    record, maps = path.read_text(), {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")}
+    path.unlink()
+    again = [*command(task_file, copy, *ARGUMENTS)]
+    done = subprocess.run(again, capture_output=True, text=True, timeout=300)
+    assert f"0 cells computed, {CELLS} kept" in done.stderr
+    assert not path.exists()
+    before, again[again.index(ARGUMENTS[3])] = scores_of(copy), ARGUMENTS[3] + ",cost"
+    assert subprocess.run(again, capture_output=True, timeout=300).returncode == 0
+    assert path.read_text() == record
+    assert {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")} == maps
+    assert {name: values for name, values in scores_of(copy).items() if name in before} == before
 
 
 def test_a_record_names_the_training_images_that_its_explainer_holds_an_image_against(copy, task_file):
