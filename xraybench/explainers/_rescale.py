@@ -130,9 +130,8 @@ def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Ten
 
 
 def _slope_of_relu(inputs: Tensor, seen: Seen) -> Tensor:
-    """The same without differences: 1 / u where x0 is positive and 1 - 1 / u elsewhere, u the larger of 1 - x / x0 and 1.
-
-    In three passes over one tensor.
+    """The same without differences: with u the larger of 1 - x / x0 and 1, it is 1 / u where x0 is positive, else
+    1 - 1 / u. In three passes over one tensor.
     """
     slope = torch.addcdiv(inputs.new_ones(()), inputs, seen.not_zero, value=-1).clamp_(min=1)
     return torch.addcdiv(seen.closed, seen.sign, slope, out=slope)
