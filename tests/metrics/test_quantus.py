@@ -15,7 +15,7 @@ from xraybench.errors import NotApplicableError, UsageError
 from xraybench.metrics import _perturbed, _quantus
 from xraybench.metrics.max_sensitivity import MaxSensitivity
 from xraybench.metrics.pointing_game import PointingGame
-from xraybench.metrics.quantus_peer import METHODS, NOT_OFFERED
+from xraybench.metrics.quantus_peer import DECLARED, METHODS, NOT_OFFERED
 from xraybench.metrics.relevance_mass import RelevanceMass
 from xraybench.metrics.srg import Srg
 
@@ -92,6 +92,42 @@ def test_its_parameters_are_those_of_the_constructor(name):
     ours = METHODS[name].parameters.split()
     assert set(ours) == names - FUNCTIONS - AGGREGATING - _quantus.PER_IMAGE_AND_QUIET.keys()
     assert len(ours) == len(set(ours))
+
+
+WIDER = {"perturb_baseline": str | float, "input_shift": float}  # than the type of the default: quantus takes both
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_its_values_are_of_the_types_of_the_constructors_defaults(name):
+    theirs = inspect.signature(getattr(quantus, name)).parameters
+    for one in METHODS[name].parameters.split():
+        default = theirs[one].default
+        if default is not None:
+            assert DECLARED[one] == WIDER.get(one, type(default))
+            registry.build("metrics", registry.Call(f"quantus:{name}", {one: default}))
+        with pytest.raises(UsageError, match=f"does not take {one}=") as raised:
+            registry.build("metrics", registry.Call(f"quantus:{name}", {one: object()}))
+        assert raised.value.hint.startswith(f"{one} should be ")
+
+
+def test_no_type_is_declared_of_what_no_metric_takes():
+    assert set(DECLARED) == {one for kind in METHODS.values() for one in kind.parameters.split()}
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("MaxSensitivity(nr_samples=many)", "a whole number"),
+        ("MaxSensitivity(nr_samples=2.5)", "a whole number"),
+        ("MaxSensitivity(lower_bound=true)", "a number"),
+        ("Infidelity(perturb_patch_sizes=4)", "a list"),
+        ("Complexity(normalise=yes)", "true or false"),
+    ],
+)
+def test_a_value_that_cannot_be_right_is_refused_before_anything_runs(text, hint):
+    with pytest.raises(UsageError, match="'quantus:") as raised:
+        peer(f"quantus:{text}")
+    assert raised.value.hint.endswith(f"should be {hint}")
 
 
 SMALL = {"FaithfulnessCorrelation": "subset_size=20", "TopKIntersection": "k=10"}  # of 144 pixels

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xraybench.errors import UsageError
+from xraybench.parameters import check_value
 from xraybench.registry import near
 from xraybench.spec import Evidence, MetricNeeds
 
@@ -72,6 +73,18 @@ METHODS: Mapping[str, Kind] = {
     "NonSensitivity": Kind("axiomatic", False, f"eps features_in_step {REPLACED} {EVERY}"),
     "InputInvariance": Kind("axiomatic", True, f"input_shift perturb_func_kwargs {EVERY}", explains=True),
 }
+TYPES: Mapping[Any, str] = {  # of a parameter's values, the same in all metrics that take it
+    bool: "abs normalise weighted concept_influence positive_attributions skip_layers return_sample_correlation "
+    "return_average_correlation return_last_correlation return_nan_when_prediction_changes",
+    int: "nr_runs subset_size features_in_step nr_samples n_perturb_samples nr_steps k seed",
+    float: "eps eps_min threshold perturb_mean perturb_std lower_bound upper_bound max_size input_shift",
+    str: "loss_func distance_func layer_order",
+    str | float: "perturb_baseline",
+    list[int]: "perturb_patch_sizes layer_indices",
+    list[str]: "layer_names",
+    dict[str, Any]: "normalise_func_kwargs perturb_func_kwargs",
+}
+DECLARED: Mapping[str, Any] = {name: declared for declared, names in TYPES.items() for name in names.split()}
 NOT_OFFERED: Mapping[str, str] = {
     "PixelFlipping": "it gives a curve per image, and its area fails under numpy 2.4; use pixel-flipping",
     "RegionPerturbation": "it gives a curve per image and no number; use pixel-flipping",
@@ -98,7 +111,8 @@ class Quantus:
     PointingGame calls an all-zero map a hit; RelevanceMassAccuracy is not clipped and leaves 0 to 1; MPRT averages the
     un-randomised model in and seeds every layer alike (the mean over layers is what is returned, unless parameters say
     otherwise). It seeds numpy and torch globally (their state is put back here) and overwrites its input (it gets
-    copies). What cannot give a number per image here is refused, with the reason, as are parameters that it lacks.
+    copies). What cannot give a number per image here is refused, with the reason, as are parameters that it lacks, and
+    values of another type than it declares.
 
     Its price is not known beforehand: `cost` is None.
     """
@@ -114,8 +128,9 @@ class Quantus:
         if self.method in NOT_OFFERED:
             raise UsageError(f"quantus:{self.method} is not offered", NOT_OFFERED[self.method])
         kind = near(self.method, METHODS, "metric of Quantus")
-        for name, _ in self.parameters:
+        for name, value in self.parameters:
             near(name, dict.fromkeys(kind.parameters.split()), f"parameter of quantus:{self.method}")
+            check_value(f"quantus:{self.method}", name, value, DECLARED[name])
 
     @property
     def family(self) -> str:
