@@ -1,5 +1,7 @@
 """Comparing two models layer by layer: the matrix, its null, and what has too few samples."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,11 @@ def network(seed):
 
 @pytest.fixture(scope="module")
 def matrices(images):
-    return compare(network(0), network(1), images, 2, np.random.default_rng(0), lambda done, total: None)
+    return compared(network(0), network(1), images).matrices
+
+
+def compared(first, second, images):
+    return compare(first, second, images, 2, np.random.default_rng(0), lambda done, total: None)
 
 
 def test_activations_are_the_layers_outputs(images):
@@ -46,8 +52,20 @@ def test_positions_are_samples_where_both_layers_have_them(images, matrices):
     assert matrices["linear-cka"].values[-1, -1] == pytest.approx(linear_cka(*map(layer, heads)))
 
 
+def test_samples_and_channels_of_each_pair_are_those_of_its_activations(images):
+    """80 images: blocks have 2 x 2 positions each, the head has one sample an image."""
+    one, other = network(0), network(1)
+    found = compared(one, other, images)
+    shapes = [part.shape for part in activations(one, one.layers, images, grid=2)]
+    assert found.first_channels == found.second_channels == tuple(shape[2] for shape in shapes)
+    assert found.samples.shape == (len(one.layers), len(other.layers))
+    for (i, mine), (j, theirs) in itertools.product(enumerate(shapes), repeat=2):
+        assert found.samples[i, j] == (320 if mine[1] == theirs[1] == 4 else 80)
+    assert {80, 320} == set(found.samples.ravel().tolist())
+
+
 def test_the_null_is_lower_and_the_same_model_is_alike_on_its_diagonal(images, matrices):
-    itself = compare(network(0), network(0), images, 2, np.random.default_rng(0), lambda done, total: None)
+    itself = compared(network(0), network(0), images).matrices
     defined = np.isfinite(np.diag(itself["cca"].values))
     assert defined.sum() >= 3
     np.testing.assert_allclose(np.diag(itself["linear-cka"].values), 1, atol=1e-6)
@@ -70,5 +88,5 @@ def test_activations_that_are_not_finite_name_the_layer(images):
     with torch.no_grad():
         broken.get_submodule("block2")[0].weight[0] = float("nan")
     with pytest.raises(ValidationError, match="layer 'block2': activations are not finite") as raised:
-        compare(network(0), broken, images, 2, np.random.default_rng(0), lambda done, total: None)
+        compared(network(0), broken, images)
     assert "train it again" in raised.value.hint

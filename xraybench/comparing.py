@@ -50,9 +50,19 @@ class Matrix:
     refused: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Two models' layers: the channels of each, how many samples each pair is compared over [L1, L2], the matrices."""
+
+    first_channels: tuple[int, ...]
+    second_channels: tuple[int, ...]
+    samples: NDArray[np.int64]
+    matrices: Mapping[str, Matrix]
+
+
 def compare(
     first: nn.Module, second: nn.Module, images: Tensor, grid: int, generator: np.random.Generator, progress: Progress
-) -> dict[str, Matrix]:
+) -> Compared:
     """Every measure between the ordered layers of two models on images [N,C,H,W].
 
     Positions count as samples, on a common grid x grid (adaptive average pooling); a pair of which one layer has no
@@ -68,7 +78,9 @@ def compare(
         values = _over_pairs(measure, ours, theirs, refused)
         matrices[name] = Matrix(values, _over_pairs(measure, ours, shuffled, Counter()), refused)
     progress(len(MEASURES), len(MEASURES))
-    return matrices
+    counts = np.array([[_paired(one, other)[0].samples for other in theirs] for one in ours], np.int64)
+    channels = (tuple(samples.images.channels for samples in layers) for layers in (ours, theirs))
+    return Compared(*channels, counts, matrices)
 
 
 def _over_pairs(measure: Measure, ours: Sequence[Samples], theirs: Sequence[Samples], refused: Counter[str]) -> Values:

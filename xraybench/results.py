@@ -272,7 +272,11 @@ class SimilarityRecord(Record):
 
 
 class ComparisonRecord(Record):
-    """How alike the layers of two trained models are, over the same validation images."""
+    """How alike the layers of two trained models are, over the same validation images.
+
+    samples: over how many each pair of layers is compared: images, or positions of images where both layers have them.
+    Channels and samples are empty in records of versions that did not keep them.
+    """
 
     schema_version: int = SCHEMA_VERSION
     task: str
@@ -282,12 +286,21 @@ class ComparisonRecord(Record):
     reason: str | None = None  # the error
     first_layers: list[str] = Field(default_factory=list)
     second_layers: list[str] = Field(default_factory=list)
+    first_channels: list[int] = Field(default_factory=list)
+    second_channels: list[int] = Field(default_factory=list)
     weights_digests: tuple[str, str]
     images: int
     grid: int  # positions a side that count as samples, where both layers have positions
+    samples: list[list[int]] = Field(default_factory=list)
     similarities: list[SimilarityRecord] = Field(default_factory=list)
     versions: dict[str, str]
     seconds: float
+
+    def samples_per_channel(self, first: int, second: int) -> float | None:
+        """N / (C1 + C2) of a pair of layers, by their places; None where the record does not hold them."""
+        if not self.samples:
+            return None
+        return self.samples[first][second] / (self.first_channels[first] + self.second_channels[second])
 
 
 R = TypeVar("R", bound=Record)

@@ -78,6 +78,9 @@ def test_the_run_compares_them_and_shows_it(done):
     (pair,) = plan_of(path).pairs
     record = read_record(run_folder(out) / "comparisons" / pair.id / "comparison.json", ComparisonRecord)
     assert (record.status, record.images, record.grid) == ("ok", 12, 2)
+    assert record.samples[0][0] == 12 * 2 * 2
+    assert record.samples[-1][-1] == 12
+    assert len(record.samples) == len(record.first_channels) == len(record.first_layers)
     assert (record.first, record.second) == ("small-cnn (seed 0)", "other (seed 0)")
     assert 'class="layers"' in (run_folder(out) / "board" / "index.html").read_text()
 

@@ -61,7 +61,7 @@ def _compared(desk: Bench, pair: Pair, record: ComparisonRecord, report: Report)
     """The record, filled."""
     rows = _rows(desk, pair.images)
     first, second = (desk.model(job) for job in _models(pair))
-    matrices = compare(
+    compared = compare(
         first,
         second,
         desk.images(rows),
@@ -72,8 +72,11 @@ def _compared(desk: Bench, pair: Pair, record: ComparisonRecord, report: Report)
     filled = {
         "first_layers": list(first.layers),  # type: ignore[arg-type]
         "second_layers": list(second.layers),  # type: ignore[arg-type]
+        "first_channels": list(compared.first_channels),
+        "second_channels": list(compared.second_channels),
         "images": len(rows),
-        "similarities": [_similarity(name, matrix) for name, matrix in matrices.items()],
+        "samples": compared.samples.tolist(),
+        "similarities": [_similarity(name, matrix) for name, matrix in compared.matrices.items()],
     }
     return record.model_copy(update=filled)
 

@@ -31,7 +31,7 @@ def compare(
     **options: Any,
 ) -> None:  # fmt: skip
     """CCA, SVCCA, PWCCA and CKA between the layers of two models, each with its null: a record, a CSV, heat maps."""
-    from xraybench.leaderboard.similarity import to_csv, write_heat_maps
+    from xraybench.leaderboard.similarity import samples_text, to_csv, write_heat_maps
     from xraybench.lineage import Pair
     from xraybench.narration import narrator
     from xraybench.planning import Request, make_plan
@@ -58,6 +58,8 @@ def compare(
     if as_json:
         click.echo(record.model_dump_json(indent=1))
         return
+    if told := samples_text(record):
+        click.echo(told)
     for similarity in record.similarities:
         click.echo(f"{similarity.measure:14}{_summary(similarity.values)}   null {_summary(similarity.null)}")
         for reason, count in similarity.refused.items():

@@ -203,7 +203,7 @@ def layer_map(record: ComparisonRecord, similarity: SimilarityRecord) -> str:
         for j, name in enumerate(across):
             at = f"{start + TILE * (j + 0.62):g} {top - 6:g}"
             parts.append(f'<text transform="translate({at}) rotate(-90)">{escape(name)}</text>')
-        parts += [_tiles(line, down[i], across, start, top + TILE * i) for i, line in enumerate(values)]
+        parts += [_tiles(record, i, line, start, top + TILE * i) for i, line in enumerate(values)]
     width, height = left + 2 * panel + TILE, top + TILE * len(down)
     title = f"{similarity.measure} between layers of {record.first} and {record.second}, and with images permuted"
     box = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" aria-label="{escape(title)}"'
@@ -215,18 +215,31 @@ def _short(name: str) -> str:
     return name.removeprefix("features.")
 
 
-def _tiles(line: Sequence[float | None], first: str, across: Sequence[str], x: float, y: float) -> str:
+def _tiles(record: ComparisonRecord, i: int, line: Sequence[float | None], x: float, y: float) -> str:
     parts = []
     for j, value in enumerate(line):
         if value is None:
             continue
         red, green, blue = _shade(value)
         at, text = f'x="{x + TILE * j:g}" y="{y:g}"', f"{value:.2f}".replace("0.", ".", 1)
-        title = f"<title>{escape(first)}, {escape(across[j])}: {value:.3f}</title>"
+        title = f"<title>{escape(_pair(record, i, j))}: {value:.3f}{_samples(record, i, j)}</title>"
         parts.append(f'<g>{title}<rect {at} width="{TILE:g}" height="{TILE:g}" fill="rgb({red},{green},{blue})"/>')
         middle = f'x="{x + TILE * (j + 0.5):g}" y="{y + TILE * 0.62:g}"'
         parts.append(f'<text class="tile" {middle} text-anchor="middle">{text}</text></g>')
     return "".join(parts)
+
+
+def _pair(record: ComparisonRecord, i: int, j: int) -> str:
+    return f"{_short(record.first_layers[i])}, {_short(record.second_layers[j])}"
+
+
+def _samples(record: ComparisonRecord, i: int, j: int) -> str:
+    """Over how many samples a pair is compared, N, and how many a channel; nothing in an older record."""
+    share = record.samples_per_channel(i, j)
+    if share is None:
+        return ""
+    channels = f"{record.first_channels[i]} + {record.second_channels[j]}"
+    return f"; N = {record.samples[i][j]:,}, N / ({channels}) = {amount(share)}"
 
 
 def _shade(value: float) -> tuple[int, int, int]:

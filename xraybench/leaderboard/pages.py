@@ -21,7 +21,7 @@ from xraybench.leaderboard.model_pages import model_functions, model_pages
 from xraybench.leaderboard.pieces import drawn, slug
 from xraybench.leaderboard.records import RunData, load_run
 from xraybench.leaderboard.rounding import amount, letters, number, span
-from xraybench.leaderboard.similarity import to_csv
+from xraybench.leaderboard.similarity import samples_text, to_csv
 from xraybench.leaderboard.tables import build_board
 from xraybench.leaderboard.validity import judge
 from xraybench.results import ComparisonRecord, MetricInfo, replacing
@@ -257,6 +257,7 @@ def _functions() -> Mapping[str, Any]:
         "heat": charts.heat,
         "hover": _hover,
         "layer_map": drawn(charts.layer_map),
+        "samples_text": samples_text,
         "similarity_file": similarity_file,
         "interval": formats.interval_text,
         "letters": letters,

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from xraybench.leaderboard.rounding import amount
 from xraybench.results import ComparisonRecord, SimilarityRecord, replacing
 
+FIELDS = ("measure", "first", "second", "value", "null", "samples", "samples_per_channel")
 CELL = 0.28  # inches of a heat map's cell
 COLOURS = "viridis"  # 0 dark, 1 bright
 
 
 def rows_of(record: ComparisonRecord) -> Iterator[dict[str, object]]:
-    """One row a measure and pair of layers: value, and the value of the permuted null."""
+    """One row a measure and pair of layers: value, the permuted null's, and over how many samples N, N / (C1 + C2)."""
     for similarity in record.similarities:
         for i, first in enumerate(record.first_layers):
             for j, second in enumerate(record.second_layers):
@@ -26,16 +28,25 @@ def rows_of(record: ComparisonRecord) -> Iterator[dict[str, object]]:
                     "second": second,
                     "value": similarity.values[i][j],
                     "null": similarity.null[i][j],
+                    "samples": record.samples[i][j] if record.samples else None,
+                    "samples_per_channel": record.samples_per_channel(i, j),
                 }
 
 
 def to_csv(record: ComparisonRecord) -> str:
-    """The rows as CSV; a refused pair has no value."""
+    """The rows as CSV; a refused pair has no value, and an older record no samples."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["measure", "first", "second", "value", "null"], lineterminator="\n")
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows_of(record))
     return text.getvalue()
+
+
+def samples_text(record: ComparisonRecord) -> str:
+    """`1.2 to 160 samples a channel (N / (C1 + C2))`, the least and the most of all pairs; empty in an older record."""
+    pairs = np.ndindex(len(record.first_layers), len(record.second_layers)) if record.samples else ()
+    found = [share for pair in pairs if (share := record.samples_per_channel(*pair)) is not None]
+    return f"{amount(min(found))} to {amount(max(found))} samples a channel (N / (C1 + C2))" if found else ""
 
 
 def write_heat_maps(record: ComparisonRecord, path: Path) -> None:

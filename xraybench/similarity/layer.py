@@ -29,6 +29,11 @@ class Layer:
         return len(self.basis)
 
     @property
+    def channels(self) -> int:
+        """C."""
+        return self.rows.shape[1]
+
+    @property
     def rank(self) -> int:
         """Directions with variance."""
         return len(self.strength)
