@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from tests.metrics.cases import evidence, linear_model
+from tests.metrics.cases import evidence, linear_model, small_cnn
 from xraybench.errors import UsageError
 from xraybench.metrics._curves import curve
 from xraybench.metrics._imputers import BLUR, blur
@@ -19,6 +19,7 @@ from xraybench.metrics._removal import IMPUTERS
 from xraybench.metrics.deletion_auc import DeletionAuc
 from xraybench.metrics.insertion_auc import InsertionAuc
 from xraybench.metrics.srg import Srg
+from xraybench.references.controls import Random
 
 each_imputer = pytest.mark.parametrize("imputer", IMPUTERS)
 
@@ -90,6 +91,57 @@ def test_srg_is_insertion_minus_deletion(imputer):
     )
 
 
+def changes(here, imputer):
+    """|f(x) - f(imputed)| of each image, in float64 and one at a time."""
+    model, others = copy.deepcopy(here.model).double(), replacement(here, imputer)
+    with torch.no_grad():
+        ends = [[model(torch.tensor(one)[None])[0, target].item() for one in pair]
+                for *pair, target in zip(here.images.double().numpy(), others, here.targets, strict=True)]  # fmt: skip
+    return np.abs(np.subtract(*np.transpose(ends)))
+
+
+def test_the_normalised_srg_is_a_ratio_of_means_over_the_images_whose_logit_changes(monkeypatch):
+    here, tau = evidence(), float(np.median(changes(evidence(), "blur")))
+    monkeypatch.setattr("xraybench.metrics.srg.TAU", tau)
+    curves = [direct_curve(here, "blur", 16, keep) for keep in (True, False)]
+    scores, moved = np.trapezoid(np.subtract(*curves), fractions(here, 16)), changes(here, "blur")
+    share, normalised = Srg().notes(here).values()
+    assert share == 0.5
+    assert normalised == pytest.approx(scores[moved >= tau].mean() / moved[moved >= tau].mean(), abs=1e-5)
+    assert normalised != pytest.approx((scores / moved)[moved >= tau].mean(), abs=1e-3)
+
+
+def test_a_map_that_is_not_finite_is_in_neither_mean(monkeypatch):
+    monkeypatch.setattr("xraybench.metrics.srg.TAU", 0.0)
+    here = evidence()
+    maps = here.maps.clone()
+    maps[2, 0, 0] = float("nan")
+    some = [row for row in range(6) if row != 2]
+    found = Srg().notes(dataclasses.replace(here, maps=maps, shared={}))
+    expected = Srg()(here)[some].mean().item() / changes(here, "blur")[some].mean()
+    assert list(found.values()) == [0.0, pytest.approx(expected, abs=1e-5)]
+
+
+def test_without_an_image_whose_logit_changes_there_is_no_normalised_srg(monkeypatch):
+    monkeypatch.setattr("xraybench.metrics.srg.TAU", 1e6)
+    assert list(Srg().notes(evidence()).values()) == [1.0]
+
+
+@each_imputer
+def test_the_normalised_srg_has_no_unit(imputer, monkeypatch):
+    """Twice the weights of the last layer double every logit, and nothing else."""
+    monkeypatch.setattr("xraybench.metrics.srg.TAU", 1e-3)
+    here, model = evidence(), small_cnn()
+    with torch.no_grad():
+        model[-1].weight.mul_(2.0)
+        model[-1].bias.mul_(2.0)
+    doubled = dataclasses.replace(here, model=model, shared={})
+    assert list(Srg(imputer).notes(doubled).values()) == pytest.approx(
+        list(Srg(imputer).notes(here).values()), rel=1e-4
+    )
+    torch.testing.assert_close(Srg(imputer)(doubled), 2 * Srg(imputer)(here), rtol=1e-4, atol=1e-6)
+
+
 @each_imputer
 def test_insertion_is_the_curve_of_the_least_relevant_first(imputer):
     """LeRF of a map is MoRF of its negative, read from the other end."""
@@ -145,6 +197,34 @@ def test_a_random_order_gains_nothing_on_an_additive_model():
     insertion = InsertionAuc("mean")(here)
     middle = (model(one.images) + model(one.baseline[None])).item() / 2
     assert abs(insertion.mean() - middle) < 4 * insertion.std() / count**0.5
+
+
+@pytest.mark.parametrize("imputer", ["blur", "mean"])
+def test_the_random_maps_curves_are_those_of_an_order_drawn_at_random(imputer):
+    """The floor of every board: the pixels in the order of uniform draws from the image's seed, under equal imputers."""
+    bare = evidence(count=3)
+    shape = bare.maps.shape[1:]
+    drawn = [torch.rand(shape, generator=torch.Generator().manual_seed(seed)) for seed in bare.seeds.tolist()]
+    orders = dataclasses.replace(bare, maps=torch.stack(drawn))
+    nothing = torch.zeros(shape)
+    here = dataclasses.replace(bare, maps=Random()(bare.images, nothing[None] > 0, nothing, bare.seeds), shared={})
+    for name, keep in (("insertion", True), ("deletion", False)):
+        found = curve(here, name, Srg(imputer))
+        np.testing.assert_allclose(found, direct_curve(orders, imputer, 16, keep), atol=2e-6)
+
+
+def test_the_random_maps_curves_are_straight_in_the_mean_on_an_additive_model():
+    """Closed form, where no order is drawn: a share k of the pixels carries k of the difference between the ends."""
+    count, model = 2000, linear_model(6)
+    here = evidence(count, 6, model=model, maps=torch.zeros(count, 6, 6), targets=torch.zeros(count, dtype=torch.int64))
+    images = here.images[:1].expand(count, -1, -1, -1)
+    nothing = torch.zeros(6, 6)
+    maps = Random()(images, nothing[None] > 0, nothing, here.seeds)
+    curves = curve(dataclasses.replace(here, images=images, maps=maps, batch_size=4096), "insertion", Srg("mean", 9))
+    ends = [model(one).item() for one in (here.baseline[None], images[:1])]
+    straight = np.interp(fractions(here, 9), [0, 1], ends)
+    error = curves.std(0).numpy() / count**0.5
+    assert (np.abs(curves.mean(0).numpy() - straight) <= 4 * error + 1e-6).all()
 
 
 def test_ties_are_broken_by_the_images_seed_alone():
