@@ -81,6 +81,16 @@ def test_the_areas_under_the_second_imputer_cost_nothing_beside_their_difference
     assert prices[0] == prices[1]
 
 
+@pytest.mark.parametrize("name", ["wrist", "tb", "mnist", "mura", "chexpert", "anatomy"])
+def test_the_randomisation_test_is_signed_and_absolute_for_one_price(name):
+    task, both = load_task(name), ("mprt", "mprt(absolute=true)")
+    assert all(both[1] in task.preset(preset).more_metrics for preset in ("quick", "paper"))
+    requests = [Request(explainers=("gradient",), metrics=metrics) for metrics in (both[:1], both)]
+    plans = [make_plan(task, open_source(task, request), request) for request in requests]
+    assert [job.info.label for job in plans[1].cells[0].metrics] == list(both)
+    assert plans[0].cells[0].image_forwards == plans[1].cells[0].image_forwards
+
+
 def test_unknown_models_and_presets_are_named():
     with pytest.raises(UsageError, match="small-cnn"):
         plan_of(dataclasses.replace(REQUEST, models=("small-cn",)))

@@ -79,8 +79,11 @@ def compare(
         matrices[name] = Matrix(values, _over_pairs(measure, ours, shuffled, Counter()), refused)
     progress(len(MEASURES), len(MEASURES))
     counts = np.array([[_paired(one, other)[0].samples for other in theirs] for one in ours], np.int64)
-    channels = (tuple(samples.images.channels for samples in layers) for layers in (ours, theirs))
-    return Compared(*channels, counts, matrices)
+    return Compared(_channels(ours), _channels(theirs), counts, matrices)
+
+
+def _channels(layers: Sequence[Samples]) -> tuple[int, ...]:
+    return tuple(samples.images.channels for samples in layers)
 
 
 def _over_pairs(measure: Measure, ours: Sequence[Samples], theirs: Sequence[Samples], refused: Counter[str]) -> Values:

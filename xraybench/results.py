@@ -7,7 +7,8 @@
     stages/<stage id>/stage.json                StageRecord: beside the runs, with its weights; shared by them
     <run>/comparisons/<pair id>/comparison.json   ComparisonRecord: layer similarity of two models
     <run>/cells/<cell id>/cell.json             CellRecord: written last; its presence is the commit mark
-    <run>/cells/<cell id>/scores/<metric>.parquet   one row an image: image_id, patient_id, value
+    <run>/cells/<cell id>/scores/<metric>.parquet   one row an image: image_id, patient_id, value,
+                                                and the metric's details
     <run>/cells/<cell id>/{maps.npy, gallery.npz, log.txt}
                                                 gallery: image uint8 [K,H,W], mask bool [K,H,W], map float32 [K,H,W],
                                                 kind [K] ("best", "worst", "random"), image_id [K], score float64 [K]
@@ -21,7 +22,7 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 FINDINGS = "findings.json"
+IDS = ("image_id", "patient_id")  # columns of scores that are no numbers
 Status = Literal["ok", "failed", "skipped"]
 
 
@@ -366,7 +368,7 @@ def _first_line(error: Exception) -> str:
 
 
 def write_scores(path: Path, scores: pd.DataFrame, stamp: Mapping[str, str]) -> None:
-    """Write one metric's scores (columns image_id, patient_id, value) with the stamp of what they were made from."""
+    """Write one metric's scores (columns image_id, patient_id, value, details) with what they were made from."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -390,11 +392,12 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class ImageScores:
-    """One metric's scores as arrays [N]: ids as str, values float64 (NaN: undefined)."""
+    """One metric's scores as arrays [N]: ids as str, values and details, by name, float64 (NaN: undefined)."""
 
     image_ids: np.ndarray
     patient_ids: np.ndarray
     values: np.ndarray
+    details: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def read_values(path: Path) -> ImageScores:
@@ -405,9 +408,12 @@ def read_values(path: Path) -> ImageScores:
 
     try:
         with pq.ParquetFile(path) as file:
-            table = file.read(columns=["image_id", "patient_id", "value"], use_threads=False)
-        images, patients = (np.array(table[name].to_pylist(), dtype=str) for name in ("image_id", "patient_id"))
-        return ImageScores(images, patients, np.array(table["value"].to_pylist(), dtype=np.float64))
+            table = file.read(use_threads=False)
+        images, patients = (np.array(table[name].to_pylist(), dtype=str) for name in IDS)
+        numbers = {
+            name: np.array(table[name].to_pylist(), np.float64) for name in table.column_names if name not in IDS
+        }
+        return ImageScores(images, patients, numbers.pop("value"), numbers)
     except (OSError, KeyError, pa.ArrowException) as error:
         raise RecordError(f"{path}: cannot be read: {error}", "remove it to have this metric computed again") from error
 

@@ -20,6 +20,7 @@ Needs = Literal["gradient", "convolution", "nothing"]
 Role = Literal["method", "control", "ceiling"]
 Outlined = Literal["finding", "human"]  # regions that people outlined
 T = TypeVar("T")
+ALL_ANEW = "all layers drawn anew"  # a randomisation metric's detail: how alike the maps of such a model are
 TRAINING_MEAN = "training mean"  # what a context's baseline is, in words
 
 
@@ -271,6 +272,13 @@ class MetricNotes(Protocol):
     """What some metrics also find beside their scores, by name (the threshold of each label)."""
 
     def notes(self, evidence: Evidence) -> dict[str, float]: ...
+
+
+@runtime_checkable
+class MetricDetails(Protocol):
+    """What some metrics also find of each image, by name: [B] each, kept as further columns beside the scores."""
+
+    def details(self, evidence: Evidence) -> Mapping[str, Tensor]: ...
 
 
 @dataclass(frozen=True)

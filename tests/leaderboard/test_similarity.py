@@ -19,7 +19,8 @@ def record(**more):
     )
     return ComparisonRecord(
         task="wrist", first="a", second="b", first_layers=["x1", "x2"], second_layers=["y1", "y2"],
-        weights_digests=("1", "2"), images=40, grid=4, similarities=[similarity, similarity], versions={}, seconds=0.1, **more,
+        weights_digests=("1", "2"), images=40, grid=4, similarities=[similarity, similarity], versions={}, seconds=0.1,
+        **more,
     )  # fmt: skip
 
 

@@ -22,6 +22,8 @@ from tests.metrics.definitions import DEFINITIONS
 from tests.metrics.differences import DIFFERENCES
 from tests.metrics.peers import PEERS, WITHIN
 from xraybench import registry
+from xraybench.leaderboard.verdicts import BOUND
+from xraybench.metrics.srg import TAU
 from xraybench.spec import Evidence
 
 Model = Callable[[], nn.Module]
@@ -36,6 +38,22 @@ that is not finite, always. Localisation has two rules of its own: a blank map (
 scores 0, whatever ties would give it otherwise (`energy-on`, which is descriptive, keeps out of this), and so does
 `twin-localisation` of maps whose difference is blank; where the region is empty or the whole image, there is nothing to
 find: NaN.
+"""
+READING = f"""## How some are read
+
+**The floor of insertion, deletion and srg** is the row `random` of every board. Its maps are uniform noise from each
+image's seed, so its curves are those of the pixels in an order drawn at random: of the same images, by the same imputer
+and steps, measured once a model and marked beside every explainer.
+
+**srg, normalised**, stands on an explainer's page: mean srg / mean |f(x) - f(imputed)|, for comparing models whose
+logits have different spreads. It is a ratio of means over the same images, never a mean of ratios; images whose logit
+changes by less than {TAU:g} in its own units are in neither mean, and their share is given, the same for all maps.
+
+**mprt has a verdict** on an explainer's page, from its last stage, at which all layers are drawn anew: where the 95 %
+interval over patients of the mean similarity lies above {BOUND:g} the method fails, where it lies below it passes, else
+nothing is decided, as under 30 patients. The test's papers name no bound; this one is a correlation that Cohen (1988)
+calls medium. It is given for signed maps and for absolute ones (`mprt(absolute=true)`): a map that only turns its sign
+fails the second. To pass is no merit, since noise passes, so nobody is ranked by it.
 """
 AGREEMENT = """## What they are held against
 
@@ -55,7 +73,20 @@ networks above, six images each, or thirty.
 def page() -> str:
     """The whole page."""
     return "\n".join(
-        [INTRODUCTION, *described(), "", AGREEMENT, *agreement(), "", *peers(), "", DIFFERENT, *differing(), ""]
+        [
+            INTRODUCTION,
+            *described(),
+            "",
+            READING,
+            AGREEMENT,
+            *agreement(),
+            "",
+            *peers(),
+            "",
+            DIFFERENT,
+            *differing(),
+            "",
+        ]
     )
 
 

@@ -201,7 +201,7 @@ def test_a_random_order_gains_nothing_on_an_additive_model():
 
 @pytest.mark.parametrize("imputer", ["blur", "mean"])
 def test_the_random_maps_curves_are_those_of_an_order_drawn_at_random(imputer):
-    """The floor of every board: the pixels in the order of uniform draws from the image's seed, under equal imputers."""
+    """The floor of every board: pixels in the order of uniform draws from the image's seed, by the same imputers."""
     bare = evidence(count=3)
     shape = bare.maps.shape[1:]
     drawn = [torch.rand(shape, generator=torch.Generator().manual_seed(seed)) for seed in bare.seeds.tolist()]

@@ -146,3 +146,16 @@ def test_the_curve_is_noted_by_what_was_drawn_anew(order, name):
     np.testing.assert_allclose(list(noted.values()), metric.curve(here).mean(0), rtol=1e-12)
     blank = dataclasses.replace(here, maps=torch.zeros_like(here.maps), shared={})
     assert metric.notes(blank) == {}  # no map to be like: undefined on every image
+
+
+@pytest.mark.parametrize("stages", [1, 3])
+def test_the_last_stage_is_kept_for_each_image_and_draws_all_layers_anew(stages):
+    here = evidence()
+    (found,) = Mprt(stages=stages).details(here).values()
+    maps = here.explain(here.images, randomised(here.model, LAYERS))
+    expected = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(here.maps, maps, strict=True)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_independent_order_never_draws_all_layers_anew():
+    assert Mprt(order="independent").details(evidence()) == {}

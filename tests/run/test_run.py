@@ -23,8 +23,11 @@ from xraybench.results import (
     ModelRecord,
     iterate_records,
     read_record,
+    read_values,
+    scores_path,
 )
 from xraybench.runner import open_source
+from xraybench.spec import ALL_ANEW
 from xraybench.tasks import load_task
 from xraybench.training import predict
 
@@ -61,6 +64,23 @@ def test_a_run_puts_on_record_what_it_read(finished):
     }
     assert all(0 < count.positives["fracture"] < count.images for count in source.splits.values())
     assert source.left_out == []
+
+
+def test_what_a_metric_finds_beside_its_scores_is_on_record(copy, task_file):
+    """The randomisation test's last stage of each image, and so its verdict; what srg is of the logit's change."""
+    counted = cells_of(copy)["gradient"].notes
+    assert [name for name in counted if name.startswith("srg: share of images")]
+    line = command(task_file, copy, "--explainer", "gradient", "--metric", "mprt", "--workers", "1", "--device", "cpu")
+    assert subprocess.run(line, timeout=300).returncode == 0
+    cell = cells_of(copy)["gradient"]
+    scores = read_values(scores_path(run_folder(copy) / "cells" / cell.id, "mprt"))
+    last = scores.details[ALL_ANEW]
+    assert last.shape == scores.values.shape == (6,)
+    assert cell.notes["mprt: top 4 of 4 parts drawn anew, maps alike"] == pytest.approx(last.mean())
+    assert counted.items() <= cell.notes.items(), "what was noted before stays"
+    board = json.loads((run_folder(copy) / "board" / "board.json").read_text())
+    (row,) = [row for row in board["rows"] if row["explainer"] == "gradient"]
+    assert row["verdicts"] == {} if row["void"] else row["verdicts"]["mprt"]["word"] == "undecided"  # six patients
 
 
 def test_the_oracle_wins_localisation_and_random_gets_what_chance_gives(finished):

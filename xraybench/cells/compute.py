@@ -51,6 +51,7 @@ from xraybench.spec import (
     Evidence,
     Explainer,
     Metric,
+    MetricDetails,
     MetricNotes,
     Notes,
     ReExplaining,
@@ -307,9 +308,11 @@ def _scored(scoring: Scoring, job: MetricJob) -> ScoreInfo:
     scored = score(metric, evidence)
     if isinstance(metric, MetricNotes):
         scoring.notes.update({f"{job.info.label}: {name}": value for name, value in metric.notes(evidence).items()})
+    details = metric.details(evidence) if isinstance(metric, MetricDetails) else {}
     table = scoring.desk.explained_table.iloc[rows.cpu().numpy()]
     frame = pd.DataFrame(
         {
+            **{name: values.double().cpu().numpy() for name, values in details.items()},
             "image_id": table["image_id"].to_numpy(),
             "patient_id": table["patient_id"].to_numpy(),
             "value": scored.scores.numpy(),

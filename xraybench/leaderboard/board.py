@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -50,6 +50,16 @@ class Stratum(Record):
     scores: dict[str, Interval]
 
 
+class Verdict(Record):
+    """Whether a row passes the randomisation test: `alike`, its maps' likeness to those of a model that has learned
+    nothing, lies with its whole interval above the bound (fails), below it (passes), or neither.
+    """
+
+    word: Literal["passes", "fails", "undecided"]
+    alike: Score
+    bound: float
+
+
 class Row(Record):
     """An explainer on a model, over its seeds."""
 
@@ -70,6 +80,7 @@ class Row(Record):
     summary: float | None = None  # mean rank over its model's summary metrics, among the rows that all of them rank
     cost: Cost | None = None
     notes: dict[str, float] = Field(default_factory=dict)
+    verdicts: dict[str, Verdict] = Field(default_factory=dict)  # of randomisation tests, by metric label
     parameters: dict[str, Any] = Field(default_factory=dict)
     reproduce: list[str] = Field(default_factory=list)
 

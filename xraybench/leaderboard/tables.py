@@ -21,14 +21,17 @@ from xraybench.leaderboard.board import (
     ModelRow,
     Row,
     Stratum,
+    Verdict,
 )
 from xraybench.leaderboard.panels import Group, Panel, build_panel
 from xraybench.leaderboard.records import CellData, RunData
 from xraybench.leaderboard.rounding import rounded
 from xraybench.leaderboard.shortcuts import detect
 from xraybench.leaderboard.strata import by_stratum
+from xraybench.leaderboard.verdicts import verdicts
 from xraybench.registry import METRICS
 from xraybench.results import Interval, MetricInfo
+from xraybench.spec import ALL_ANEW
 
 # One metric a ranked family, so that no family outweighs another; srg stands for insertion and deletion, whose
 # difference it is. A row has a summary where it is ranked on all of these that the model's rows have and that can tell
@@ -38,11 +41,12 @@ SUMMARY_METRICS = ("pointing-game", "twin-localisation", "srg", "max-sensitivity
 
 @dataclass(frozen=True)
 class ModelPanels:
-    """One model's groups of cells and, by metric label, its panels."""
+    """One model's groups of cells and, by metric label, its panels and the verdicts on its explainers."""
 
     model: str
     groups: tuple[Group, ...]
     panels: dict[str, Panel]
+    verdicts: dict[str, dict[str, Verdict]]
 
     def summarised(self, wanted: Sequence[str]) -> list[Panel]:
         """The panels of these metrics that rank rows and can tell them apart."""
@@ -108,13 +112,16 @@ def _model_panels(run: RunData, model: str, metrics: Sequence[MetricInfo], void:
         group for name in sorted({cell.record.explainer for cell in cells}) if (group := _group(name, cells)).cells
     )
     groups = tuple(sorted(groups, key=lambda group: ROLE_ORDER.index(group.role)))
-    panels = {}
+    panels, judged = {}, {}
     for metric in metrics:
-        rng = np.random.default_rng(seed_of(run.run.comparability_key, model, metric.label))
-        panel = build_panel(groups, seeds, metric, rng, void=void)
+        drawn_from = (run.run.comparability_key, model, metric.label)
+        panel = build_panel(groups, seeds, metric, np.random.default_rng(seed_of(*drawn_from)), void=void)
         if panel is not None:
             panels[metric.label] = panel
-    return ModelPanels(model, groups, panels)
+        if not void:
+            rng = np.random.default_rng(seed_of(*drawn_from, ALL_ANEW))
+            judged[metric.label] = verdicts(groups, seeds, metric, rng)
+    return ModelPanels(model, groups, panels, judged)
 
 
 def _group(explainer: str, cells: Sequence[CellData]) -> Group:
@@ -178,6 +185,7 @@ def _row(group: Group, model: ModelPanels, void: bool, summary: float | None, st
         summary=rounded(summary),
         cost=_cost(group),
         notes=_notes(group),
+        verdicts={label: found[name] for label, found in model.verdicts.items() if (name := group.explainer) in found},
         reproduce=list(dict.fromkeys(cell.record.reproduce for cell in group.cells.values() if cell.record.reproduce)),
     )
 

@@ -8,7 +8,7 @@ from math import ceil, isfinite
 from typing import TYPE_CHECKING, ClassVar
 
 from xraybench.errors import UsageError
-from xraybench.spec import Evidence, MetricNeeds, ReExplaining
+from xraybench.spec import ALL_ANEW, Evidence, MetricNeeds, ReExplaining
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,7 +26,8 @@ class Mprt(ReExplaining):
     initial distribution. The target logit stays the same. The model is copied: the one under test is not touched.
 
     Maps [B,H,W]; range -1 to 1. A map that stays alike (near 1) does not come from what was learned: such a method
-    fails. Being less alike than enough is no merit, so the test is descriptive: shown with its curve, never ranked.
+    fails. Being less alike than enough is no merit, so the test is descriptive: shown with its curve, never ranked. A
+    board says whether a method fails, from the last stage of the cascading test, kept for each image as a detail.
     A randomised map that is blank counts as correlation 0; NaN where the original is blank.
 
     stages: how many; fewer where the model has fewer layers (the cost stated is the most).
@@ -71,6 +72,10 @@ class Mprt(ReExplaining):
         drawn = "top {} of {} parts" if self.order == "cascading" else "part {} of {} alone"
         found = {drawn.format(stage, len(means)): mean for stage, mean in enumerate(means, start=1)}
         return {f"{name} drawn anew, maps alike": mean for name, mean in found.items() if isfinite(mean)}
+
+    def details(self, evidence: Evidence) -> dict[str, Tensor]:
+        """How alike the maps are once all layers are drawn anew, which the independent order never does."""
+        return {ALL_ANEW: self.curve(evidence)[:, -1]} if self.order == "cascading" else {}
 
     def curve(self, evidence: Evidence) -> Tensor:
         """Float64 [B,stages]: the similarity at each stage, from the output layer down."""

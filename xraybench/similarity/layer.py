@@ -31,7 +31,7 @@ class Layer:
     @property
     def channels(self) -> int:
         """C."""
-        return self.rows.shape[1]
+        return len(self.rows.T)
 
     @property
     def rank(self) -> int:
