@@ -13,6 +13,7 @@ from xraybench.cells.place import Place
 from xraybench.data.prepared import Prepared
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
+from xraybench.models.small_cnn import WIDTHS
 from xraybench.planning import Request, make_plan
 from xraybench.registry import REFERENCES
 from xraybench.results import (
@@ -226,6 +227,9 @@ def test_two_models_are_compared_layer_by_layer(task_file, copy):
     (folder,) = copy.glob("*/comparisons/*")
     assert {path.name for path in folder.iterdir()} == {"comparison.json", "similarity.csv", "similarity.png"}
     written = (folder / "comparison.json").stat().st_mtime_ns
-    assert xraybench(*line, "--workers", "1").returncode == 0
+    told = xraybench(*line, "--workers", "1")
+    assert told.returncode == 0
+    least, most = 20 / (max(WIDTHS) + 1), 20 / (1 + 1)  # 20 images: the widest block and a logit, two logits
+    assert told.stdout.startswith(f"{least:.3g} to {most:g} samples a channel (N / (C1 + C2))\n")
     assert (folder / "comparison.json").stat().st_mtime_ns == written
     assert xraybench("compare", "--task", task, "--models", "small-cnn").returncode == 2

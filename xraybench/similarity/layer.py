@@ -31,7 +31,7 @@ class Layer:
     @property
     def channels(self) -> int:
         """C."""
-        return len(self.rows.T)
+        return int(self.rows.shape[1])
 
     @property
     def rank(self) -> int:
