@@ -13,6 +13,7 @@ from xraybench.errors import UsageError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+    from pydantic_core import ErrorDetails
 
 WORDS = {
     "int_type": "a whole number",
@@ -21,6 +22,8 @@ WORDS = {
     "bool_type": "true or false",
     "string_type": "text",
     "list_type": "a list",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
 }  # by the kind of pydantic's error; others are in its words
 
 
@@ -31,9 +34,15 @@ def check_value(owner: str, name: str, value: Any, declared: Any) -> None:
     try:
         _adapter(declared).validate_python(value)
     except ValidationError as error:
-        told = [WORDS.get(one["type"], one["msg"].removeprefix("Input should be ")) for one in error.errors()]
+        told = [_cure(one) for one in error.errors()]
         hint = f"{name} should be {' or '.join(dict.fromkeys(told))}"
         raise UsageError(f"{owner!r} does not take {name}={value!r}", hint) from error
+
+
+def _cure(error: ErrorDetails) -> str:
+    if error["type"] in WORDS:
+        return WORDS[error["type"]].format_map(error.get("ctx", {}))
+    return error["msg"].removeprefix("Input should be ")
 
 
 @cache

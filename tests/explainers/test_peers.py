@@ -2,19 +2,21 @@
 
 import inspect
 import math
+from typing import get_args
 
 import captum.attr
 import numpy as np
 import pytest
 import torch
 import zennit.composites
+from captum.attr._utils.approximation_methods import SUPPORTED_METHODS
 from zennit.attribution import Gradient as ZennitGradient
 
 from xraybench import registry
 from xraybench.checks.conservation import case
 from xraybench.counting import counting
 from xraybench.errors import NotApplicableError, UsageError
-from xraybench.explainers.captum_peer import METHODS, NOT_OFFERED, Captum
+from xraybench.explainers.captum_peer import METHODS, NOT_OFFERED, TYPES, Captum
 from xraybench.explainers.zennit_peer import COMPOSITES, Zennit
 
 pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor", "ignore:Setting")
@@ -159,11 +161,28 @@ def test_changed_relus_need_relus(name, build, images, targets, context_of):
         ("zennit:EpsilonGammaBox(gamma=-0.5)", "0 .* or more"),
         ("zennit:BetaSmooth(beta_smooth=-1)", "above 0"),
         ("captum:Occlusion(strides=[1, 2.5, 8])", "whole number"),
+        ("captum:Occlusion(strides=[1, 8])", "strides should be .*a list of at least 3"),
+        ("captum:IntegratedGradients(n_steps=0)", "n_steps should be greater than or equal to 1"),
+        ("captum:IntegratedGradients(method=midpoint)", "'riemann_middle'"),
     ],
 )
 def test_an_unknown_name_or_value_is_a_usage_error_with_the_near_one(call, near):
     with pytest.raises(UsageError, match=near):
         registry.build("explainers", registry.parse_call(call))
+
+
+def test_the_quadratures_are_captums():
+    assert list(get_args(TYPES["method"])) == SUPPORTED_METHODS
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [({"strides": [1, 4, 5]}, "no larger than windows"), ({"sliding_window_shapes": [1, 33, 8]}, "no larger than im")],
+)
+def test_windows_that_do_not_fit_are_refused_when_they_are_priced(parameters, said):
+    explains = registry.build("explainers", registry.Call("captum:Occlusion", parameters))
+    with pytest.raises(UsageError, match=said):
+        explains.cost(32)
 
 
 DEFAULTS = [

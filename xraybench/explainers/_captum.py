@@ -80,13 +80,9 @@ def _arguments(attribution: Any, settings: Mapping[str, Any], images: Tensor, co
         "internal_batch_size": context.batch_size,
         "perturbations_per_eval": context.batch_size,
         "feature_mask": _grid(images, settings.get("cells", 1)),
-        "sliding_window_shapes": (images.shape[1], *(max(1, side // 8) for side in images.shape[2:])),
     }
     told = {name: _plain(value) for name, value in settings.items() if value is not None}
-    chosen = {name: value for name, value in {**known, **told}.items() if name in accepted}
-    if "sliding_window_shapes" in chosen:
-        chosen.setdefault("strides", chosen["sliding_window_shapes"])
-    return chosen
+    return {name: value for name, value in {**known, **told}.items() if name in accepted}
 
 
 def _plain(value: Any) -> Any:

@@ -7,9 +7,11 @@ over superpixels take a grid of `cells` x `cells`. Methods that draw do so image
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from xraybench.errors import UsageError
 from xraybench.parameters import check_value
@@ -36,14 +38,30 @@ class Method:
     against: Literal["baseline", "background"] | None = None
 
 
-def _windows(settings: Settings, size: int) -> int:
+def _windows(settings: Settings, shape: Sequence[int]) -> dict[str, list[int]]:
+    """Windows and strides over images [C,H,W] of that shape; an eighth of a side, side by side, where none are given.
+
+    UsageError where a window exceeds the image, or a stride leaps over pixels.
+    """
+    windows = settings["sliding_window_shapes"] or [shape[0], *(max(1, side // 8) for side in shape[1:])]
+    strides = settings["strides"] or windows
+    strides = [strides] * 3 if isinstance(strides, int) else strides
+    for window, stride, side in zip(windows, strides, shape, strict=True):
+        if window > side:
+            hint = f"windows are no larger than images, here {list(shape)}"
+            raise UsageError(f"captum:Occlusion with sliding_window_shapes={windows}", hint)
+        if stride > window < side:
+            hint = f"strides are no larger than windows, here {windows}"
+            raise UsageError(f"captum:Occlusion with strides={strides}", hint)
+    return {"sliding_window_shapes": windows, "strides": strides}
+
+
+def _slides(settings: Settings, size: int) -> int:
     """Windows that captum slides over a square image, and one forward of the image."""
-    count = 1
-    shape = settings["sliding_window_shapes"] or [1, *[max(1, size // 8)] * 2]
-    strides = settings["strides"] or shape
-    for window, stride in zip(shape[1:], [strides] * 2 if isinstance(strides, int) else strides[1:], strict=True):
-        count *= 1 + math.ceil((size - window) / stride)
-    return count + 1
+    channels = (settings["sliding_window_shapes"] or [1])[0]
+    placed = _windows(settings, [channels, size, size])
+    down, across = (1 + math.ceil((size - one) / step) for one, step in list(zip(*placed.values(), strict=True))[1:])
+    return down * across + 1
 
 
 METHODS: Mapping[str, Method] = {
@@ -65,7 +83,7 @@ METHODS: Mapping[str, Method] = {
         draws=True,
         against="background",
     ),
-    "Occlusion": Method({"sliding_window_shapes": None, "strides": None}, _windows, against="baseline"),
+    "Occlusion": Method({"sliding_window_shapes": None, "strides": None}, _slides, against="baseline"),
     "FeatureAblation": Method({"cells": 8}, lambda s, n: s["cells"] ** 2 + 1, against="baseline"),
     "ShapleyValueSampling": Method(
         {"n_samples": 25, "cells": 8}, lambda s, n: s["n_samples"] * s["cells"] ** 2 + 1, draws=True, against="baseline"
@@ -75,9 +93,19 @@ METHODS: Mapping[str, Method] = {
     ),
     "KernelShap": Method({"n_samples": 50, "cells": 8}, lambda s, n: s["n_samples"], draws=True, against="baseline"),
 }
-TYPES: Mapping[str, Any] = {  # of parameters whose default does not tell
-    "sliding_window_shapes": list[int],
-    "strides": int | list[int],
+Count = Annotated[int, Field(ge=1)]
+Sizes = Annotated[list[Count], Field(min_length=3, max_length=3)]  # of channels, rows, columns
+TYPES: Mapping[str, Any] = {  # of parameters whose default does not tell, or tells too little
+    "n_steps": Count,
+    "n_samples": Count,
+    "cells": Annotated[int, Field(ge=2)],
+    "sliding_window_shapes": Sizes,
+    "strides": Count | Sizes,
+    "eps": Annotated[float, Field(gt=0)],
+    "stdevs": Annotated[float, Field(ge=0)],
+    "alpha": Annotated[float, Field(ge=0)],
+    "method": Literal["riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid", "gausslegendre"],
+    "interpolate_mode": Literal["nearest", "nearest-exact", "area", "bilinear", "bicubic"],
 }
 NOT_OFFERED: Mapping[str, str] = {
     "LRP": "captum's LRP returns wrong sums on BatchNorm networks without an error; use lrp-epsilon-plus-flat",
@@ -127,7 +155,10 @@ class Captum:
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         from xraybench.explainers._captum import attributed
 
-        return attributed(self.method, self.settings, METHODS[self.method].draws, model, images, targets, context)
+        settings = self.settings
+        if "sliding_window_shapes" in settings:
+            settings |= _windows(settings, images.shape[1:])
+        return attributed(self.method, settings, METHODS[self.method].draws, model, images, targets, context)
 
     def notes(
         self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor

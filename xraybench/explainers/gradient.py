@@ -106,7 +106,7 @@ class IntegratedGradients:
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise UsageError(f"integrated-gradients takes at least one step, not {self.steps}")
+            raise UsageError(f"integrated-gradients with steps={self.steps}", "at least one step")
         if self.rule not in ("midpoint", "gauss-legendre"):
             raise UsageError(f"no quadrature rule is called {self.rule!r}", "rules are midpoint and gauss-legendre")
 

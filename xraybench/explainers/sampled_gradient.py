@@ -127,7 +127,7 @@ class ExpectedGradients:
 
     def __post_init__(self) -> None:
         if self.samples < 1:
-            raise UsageError(f"expected-gradients takes at least one sample, not {self.samples}")
+            raise UsageError(f"expected-gradients with samples={self.samples}", "at least one sample")
 
     def cost(self, image_size: int) -> int:
         """A forward and a backward a sample."""
