@@ -99,6 +99,7 @@ class FunctionExplainer:
     forwards: int
     family: str
     version: int
+    class_agnostic: bool = False
 
     def cost(self, image_size: int) -> int:
         """Image-forwards per image, as declared."""
@@ -109,10 +110,16 @@ class FunctionExplainer:
 
 
 def explainer(
-    *, signed: bool, cost: int, needs: Needs = "gradient", family: str = "plug-in", version: int = 1
+    *,
+    signed: bool,
+    cost: int,
+    needs: Needs = "gradient",
+    family: str = "plug-in",
+    version: int = 1,
+    class_agnostic: bool = False,
 ) -> Callable[[Callable[[nn.Module, Tensor, Tensor, Context], Tensor]], FunctionExplainer]:
-    """Make a function an explainer: `@explainer(signed=True, cost=3)`."""
-    return lambda function: FunctionExplainer(function, signed, needs, cost, family, version)
+    """Make a function an explainer: `@explainer(signed=True, cost=3)`; `class_agnostic` where it looks at no logit."""
+    return lambda function: FunctionExplainer(function, signed, needs, cost, family, version, class_agnostic)
 
 
 @runtime_checkable

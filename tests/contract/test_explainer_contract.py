@@ -11,6 +11,7 @@ from xraybench.checks import check_explainer, small_models
 from xraybench.checks.explainer import SMALL, same_among_many, state_of, trial
 from xraybench.checks.families import FAMILIES, network
 from xraybench.checks.matrix import FEW
+from xraybench.checks.plugin import check_named
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Context, Explainer, explainer
 
@@ -181,3 +182,23 @@ def test_a_broken_promise_is_found(function, promise):
     broken = explainer(signed=function is not below_zero, cost=3)(function)
     findings = check_explainer(broken, {"small-cnn": small_models()["small-cnn"]})
     assert promise in {finding.name for finding in findings if not finding.passed}
+
+
+def brightness(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    return images.sum(1)
+
+
+def of_the_target(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    return images.sum(1) * (1 + targets.view(-1, 1, 1))
+
+
+@pytest.mark.parametrize(("function", "kept"), [(brightness, True), (of_the_target, False)])
+def test_a_plug_in_that_says_it_looks_at_no_logit_is_held_to_it(function, kept, monkeypatch):
+    made = explainer(signed=False, cost=1, needs="nothing", class_agnostic=True)(function)
+    assert made.class_agnostic
+    assert not explainer(signed=False, cost=1)(function).class_agnostic
+    entry = registry.Entry("explainers", "made", f"{__name__}:made", "a plug-in")
+    monkeypatch.setattr(registry, "plugins", lambda kind: {"made": entry} if kind == "explainers" else {})
+    monkeypatch.setitem(globals(), "made", made)
+    broken = {finding.name for finding in check_named("made") if not finding.passed}
+    assert broken == (set() if kept else {"gives all targets the same map if class-agnostic"})

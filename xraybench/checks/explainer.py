@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from xraybench import registry
 from xraybench.counting import counting
 from xraybench.errors import NotApplicableError
-from xraybench.spec import Context, Explainer
+from xraybench.spec import ClassAgnostic, Context, Explainer
 
 SLACK = 1.05  # what an explainer may spend over its declared price
 IMAGES, SIDE = 6, 32
@@ -229,6 +229,13 @@ def _explains_the_logit(case: Trial) -> str:
         handle.remove()
 
 
+def _same_for_all_targets(case: Trial) -> str:
+    if not (isinstance(case.explainer, ClassAgnostic) and case.explainer.class_agnostic):
+        return ""
+    other = dataclasses.replace(case, targets=1 - case.targets)
+    return _differ(case.maps(), other.maps(), tolerance=ROUNDING)
+
+
 def _price(case: Trial) -> str:
     with counting(case.model) as count:
         case.maps()
@@ -245,5 +252,6 @@ PROMISES: Mapping[str, Callable[[Trial], str]] = {
     "leaves the model as it was": _model_kept,
     "leaves the model as it was after an error": _model_kept_after_an_error,
     "explains the logit, not a probability": _explains_the_logit,
+    "gives all targets the same map if class-agnostic": _same_for_all_targets,
     "costs what it declares": _price,
 }

@@ -61,7 +61,8 @@ def _slides(settings: Settings, size: int) -> int:
     channels = (settings["sliding_window_shapes"] or [1])[0]
     placed = _windows(settings, [channels, size, size])
     down, across = (1 + math.ceil((size - one) / step) for one, step in list(zip(*placed.values(), strict=True))[1:])
-    return down * across + 1
+    price: int = down * across + 1
+    return price
 
 
 METHODS: Mapping[str, Method] = {
