@@ -1,25 +1,30 @@
 """Single images explained with the model of a finished run: values, pictures, the page, and what is refused."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from tests.run.conftest import run_folder, xraybench
+from xraybench.cli.explain import explain
 from xraybench.errors import DataError, UsageError
 from xraybench.leaderboard.overlays import NEGATIVE, POSITIVE, STRONG, decode
-from xraybench.results import RunRecord
+from xraybench.results import ModelRecord, RunRecord
 from xraybench.single.explain import Request, explain_images
 from xraybench.single.findings import Explained, Findings, MapOf, Target, as_json
 from xraybench.single.page import write_page
 from xraybench.single.picture import draw, overlay, write_picture
 from xraybench.single.targets import probabilities, targets_of
+from xraybench.single.trained import trained_model
 from xraybench.tasks import load_task
 
 DOCUMENT = Path(__file__).parents[2] / "docs/explaining.md"
@@ -206,6 +211,48 @@ def test_a_target_is_a_label_a_number_or_the_largest_logit():
 def test_what_does_not_fit_is_said_with_its_cure(finished, pictures, change, error, said):
     with pytest.raises(error, match=said):
         explain_images(request(finished, pictures[0], **change))
+
+
+@pytest.fixture
+def of_two(finished, tmp_path) -> Path:
+    """The run beside a copy of its data, its model there twice, under two names."""
+    shutil.copytree(finished, tmp_path / "runs")
+    (first,) = run_folder(tmp_path / "runs").glob("models/*")
+    second = shutil.copytree(first, first.with_name("second"))
+    record = ModelRecord.model_validate_json((second / "model.json").read_text())
+    (second / "model.json").write_text(
+        record.model_copy(update={"model": "other-cnn", "id": "second"}).model_dump_json()
+    )
+    return run_folder(tmp_path / "runs")
+
+
+def explained(*arguments: object) -> Result:
+    return CliRunner().invoke(explain, [str(one) for one in arguments])
+
+
+def test_a_folder_as_model_is_the_run_or_its_model(finished, pictures, tmp_path):
+    (folder,) = run_folder(finished).glob("models/*")
+    options = pictures[0], "--out", tmp_path, "--json", "--explainer", "gradient"
+    named = explained(*options, "--run", run_folder(finished), "--model", "small-cnn")
+    assert named.exit_code == 0
+    for place in (run_folder(finished), folder, os.path.relpath(folder)):
+        assert explained(*options, "--model", place).stdout == named.stdout
+
+
+def test_a_folder_of_several_models_names_them_and_each_has_its_own(of_two, pictures):
+    found = explained(pictures[0], "--model", of_two).exception
+    assert isinstance(found, UsageError)
+    assert "several models" in found.message
+    assert all(name in found.hint for name in ("small-cnn", "other-cnn", f"--run {of_two}"))
+    assert trained_model(of_two / "models" / "second", None).job.id == "second"
+    assert trained_model(of_two, "small-cnn").job.id != "second"
+
+
+@pytest.mark.parametrize("model", [(), ("--model", "small-cnn")])
+def test_without_a_run_there_is_no_model(model, pictures):
+    found = explained(pictures[0], *model)
+    assert isinstance(found.exception, UsageError)
+    assert "--run" in found.exception.hint
 
 
 def test_a_box_belongs_to_one_image(finished, pictures):

@@ -12,9 +12,10 @@ from xraybench.errors import UsageError
 
 @click.command()
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--run", "run_folder", type=click.Path(path_type=Path), required=True,
+@click.option("--run", "run_folder", type=click.Path(path_type=Path),
               help="A run folder (runs/<name>) with a trained model.")  # fmt: skip
-@click.option("--model", help="A model of that run; may be left out where it has one.")
+@click.option("--model", help="A model of that run, where it has several. Without --run: the run's folder, or that of "
+              "a model in it (runs/<name>/models/<id>).")  # fmt: skip
 @click.option("--explainer", "explainers", multiple=True, default=("grad-cam",), show_default=True,
               help='By name ("rise(masks=500)"), or all, fast, paper. Repeat, or use commas.')  # fmt: skip
 @click.option("--target", "targets", multiple=True, default=("predicted",), show_default=True,
@@ -24,7 +25,7 @@ from xraybench.errors import UsageError
               help="Folder of the pictures and their page.")  # fmt: skip
 @JSON
 def explain(
-    images: tuple[Path, ...], run_folder: Path, model: str | None, explainers: tuple[str, ...],
+    images: tuple[Path, ...], run_folder: Path | None, model: str | None, explainers: tuple[str, ...],
     targets: tuple[str, ...], box: str | None, out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Explain radiographs (PNG, JPEG, TIFF, DICOM) with a trained model: overlays side by side, and a page."""
@@ -33,6 +34,8 @@ def explain(
     from xraybench.single.page import write_page
     from xraybench.single.picture import write_picture
 
+    if run_folder is None:
+        run_folder, model = _folder(model), None
     request = Request(images, run_folder, model, names(explainers), names(targets), _box(box))
     findings = explain_images(request)
     files = {one.name: out / f"{one.name}.png" for one in findings.images} | {"page": out / "index.html"}
@@ -48,6 +51,15 @@ def explain(
         said = ", ".join(f"{target.label}: logit {target.logit:.3f}" for target in one.targets)
         click.echo(f"{files[one.name]}: {findings.model}, {said}")
     click.echo(f"page: {files['page']}")
+
+
+def _folder(model: str | None) -> Path:
+    """What --model names where --run is left out."""
+    if model is None or not Path(model).is_dir():
+        raise UsageError(
+            "no run is named", "give --run runs/NAME, or its folder as --model; `xraybench status` lists them"
+        )
+    return Path(model)
 
 
 def _box(text: str | None) -> tuple[float, float, float, float] | None:

@@ -35,7 +35,7 @@ Box = tuple[float, float, float, float]  # x, y, width, height: pixels of the fi
 class Request:
     """What is asked for. explainers: calls or groups; targets: `predicted`, labels, numbers of logits.
 
-    box: a finding's place, to be outlined; for a single image.
+    run: its folder, or that of a model in it. box: a finding's place, to be outlined; for a single image.
     """
 
     images: tuple[Path, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from xraybench import registry
 from xraybench.cells.place import Place
 from xraybench.errors import DataError, UsageError
 from xraybench.lineage import ModelJob
-from xraybench.results import ModelRecord, RunRecord, iterate_records, read_record
+from xraybench.results import ModelRecord, RunRecord, read_record
 from xraybench.tasks import ModelEntry, Preset, Steps, Task
 
 
@@ -25,14 +25,20 @@ class Trained:
     steps: Steps
 
 
-def trained_model(run_folder: Path, model: str | None) -> Trained:
-    """The model asked for, or the run's only one; errors say what the folder lacks and what would bring it."""
+def trained_model(folder: Path, model: str | None) -> Trained:
+    """The model asked for, or the only one of the folder: a run's, or that of a model in it.
+
+    Errors say what the folder lacks and what would bring it.
+    """
     from xraybench.data.prepared import Statistics
 
+    of_model = (folder / "model.json").exists()
+    run_folder = folder.resolve().parents[1] if of_model else folder
     if not (run_folder / "run.json").exists():
         raise DataError(f"{run_folder}: is not a run folder", "`xraybench status` lists the runs; train one with run")
     run = read_record(run_folder / "run.json", RunRecord)
-    record = _chosen(run_folder, run, model)
+    found = [folder] if of_model else sorted(path.parent for path in run_folder.glob("models/*/model.json"))
+    record = _chosen([read_record(one / "model.json", ModelRecord) for one in found], run_folder, run, model)
     data = run_folder.parent / "data" / run.data_digest
     if Statistics.read(data) is None:
         raise DataError(f"{data}: the run's prepared data are gone", f"make them again: {run.command}")
@@ -44,12 +50,13 @@ def trained_model(run_folder: Path, model: str | None) -> Trained:
     return Trained(Place(run_folder, data, task, 1, "auto", ""), _job(record), run, preset, steps)
 
 
-def _chosen(run_folder: Path, run: RunRecord, model: str | None) -> ModelRecord:
-    records = {record.model: record for _, record in iterate_records(run_folder / "models", "model.json", ModelRecord)}
+def _chosen(found: Sequence[ModelRecord], run_folder: Path, run: RunRecord, model: str | None) -> ModelRecord:
+    records = {record.model: record for record in found}
     if not records:
         raise DataError(f"{run_folder}: holds no trained model", f"train its models: {run.command}")
     if model is None and len(records) > 1:
-        raise UsageError(f"{run_folder} has several models", f"choose one with --model: {', '.join(records)}")
+        hint = f"choose one: --run {run_folder} --model {' or '.join(records)}"
+        raise UsageError(f"{run_folder} has several models", hint)
     return registry.near(model or next(iter(records)), records, "model of this run")
 
 
