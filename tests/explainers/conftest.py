@@ -6,10 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from xraybench.models import densenet, mlp, small_cnn
+from xraybench.models import densenet, mlp, resnet, small_cnn
 from xraybench.spec import Context
 
-BUILD = {"small-cnn": small_cnn.build, "densenet-tiny": densenet.build_tiny, "mlp-400-tanh": mlp.build_400_tanh}
+BUILD = {
+    "small-cnn": small_cnn.build,
+    "densenet-tiny": densenet.build_tiny,
+    "mlp-400-tanh": mlp.build_400_tanh,
+    "densenet121": densenet.build_121,
+    "resnet50": resnet.build_50,
+}
 
 
 def shaken(model: nn.Module) -> nn.Module:
@@ -27,11 +33,11 @@ def shaken(model: nn.Module) -> nn.Module:
 
 @pytest.fixture
 def build() -> Callable[..., nn.Module]:
-    """build(name, side=32): a built-in model with fixed, shaken weights."""
+    """build(name, side=32, draw=3): a built-in model with fixed, shaken weights."""
 
-    def make(name: str, side: int = 32) -> nn.Module:
+    def make(name: str, side: int = 32, draw: int = 3) -> nn.Module:
         with torch.random.fork_rng():
-            torch.manual_seed(3)
+            torch.manual_seed(draw)
             return shaken(BUILD[name](3, 1, side))
 
     return make

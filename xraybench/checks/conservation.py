@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,10 +14,12 @@ from torch.nn import functional
 from xraybench import registry
 from xraybench.checks.families import FAMILIES, network
 from xraybench.errors import NotApplicableError
+from xraybench.explainers._lrp_canoniser import canonised
 from xraybench.explainers._relevance import prepared
 from xraybench.spec import Context
 
 TOLERANCE = 1e-4  # relative
+LAST_DIGITS = 1e-12  # relative: what float64 leaves
 IMAGES = 3
 METHODS = (
     "lrp-z",
@@ -29,7 +32,9 @@ METHODS = (
 )
 ABSORBING = ("lrp-epsilon",)  # its epsilon is the method, not a stabiliser
 SUBJECTS = ("densenet121", *FAMILIES)
-SIDES = {"densenet121": 32}
+SIDES = {"densenet121": 32, "resnet50": 32}
+ROUNDED = ("densenet121", "resnet50", "small-cnn", "densenet", "resnet")  # whose BatchNorms are folded
+DRAWS, PER_DRAW = 4, 16  # weights; images of each
 CANCELLED = 1e9  # times the logit: of shares that large float64 keeps few digits of their sum
 CONDITIONS = f"""How far the sum of a map is from its logit, relative, in the worst of {IMAGES} images, each for its
 largest logit: in float64, stabiliser 1e-12, on images without exact zeros, BatchNorms folded into their neighbours,
@@ -41,6 +46,10 @@ One-signed neurons are active and have contributions of one sign only (at padded
 or thanks to a bias): alpha-beta rules have no share of the other sign to give."""
 BLACK = """The same on images whose left half is black, with the methods' own stabiliser: the mean in percent of the
 logit, absorbed or made. Neurons that see nothing but black have no input to hand relevance to."""
+
+ROUNDING = f"""What folding BatchNorms costs in float32: how far logits are from those of float64, root mean square over
+{DRAWS} draws of weights and {PER_DRAW} images each, relative to the largest; of the network as it is, and of its copy
+without BatchNorms. Folding is exact but for rounding: in float64 the two are within {LAST_DIGITS:g} of one another."""
 
 
 def conserved(subject: str, method: str) -> str:
@@ -78,21 +87,36 @@ def measured(subject: str, method: str, exact: bool) -> tuple[Tensor, bool]:
     return errors, bool((maps.abs().sum((1, 2)) > CANCELLED * logits.abs()).any())
 
 
+def rounding(subject: str) -> tuple[float, float]:
+    """Errors of float32's logits as ROUNDING has them: of the network as it is, and of its canonised copy."""
+    errors: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for draw in range(DRAWS):
+        model = copy.deepcopy(_network(subject, draw)).float()
+        images = torch.rand(PER_DRAW, 1, *[_side(subject)] * 2, generator=torch.Generator().manual_seed(draw))
+        with torch.no_grad():
+            folded, own = canonised(model)(images), model(images)
+            exact = model.double()(images.double())
+        for found, logits in zip(errors, (own, folded), strict=True):
+            found.append((logits - exact) / exact.abs().max())
+    own, folded = (float(torch.cat(found).square().mean().sqrt()) for found in errors)
+    return own, folded
+
+
 def one_signed(subject: str) -> int:
     """How many active neurons of convolutions and linear layers, over the images, have contributions of one sign."""
     model, images, _, _ = case(subject, black=False)
-    copy = prepared(model, "canonised")
+    folded = prepared(model, "canonised")
     found: list[int] = []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         signs = [_contributions(layer, inputs[0], sign) == 0 for sign in (1, -1)]
         found.append(int(((signs[0] | signs[1]) & (output > 0)).sum()))
 
-    for module in copy.modules():
+    for module in folded.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(count)
     with torch.no_grad():
-        copy(images)
+        folded(images)
     return sum(found)
 
 
@@ -117,7 +141,7 @@ def _applied(layer: nn.Conv2d | nn.Linear, inputs: Tensor, weight: Tensor) -> Te
 def case(subject: str, black: bool) -> tuple[nn.Module, Tensor, Tensor, Context]:
     """A network in float64, three images, for each its largest logit, and a context; as CONDITIONS or BLACK."""
     generator = torch.Generator().manual_seed(5)
-    side = SIDES.get(subject) or FAMILIES[subject].side
+    side = _side(subject)
     images = 0.02 + 0.98 * torch.rand(IMAGES, 1, side, side, generator=generator).double()
     if black:
         images[..., : side // 2] = 0
@@ -130,12 +154,16 @@ def case(subject: str, black: bool) -> tuple[nn.Module, Tensor, Tensor, Context]
     return model, images, targets, context
 
 
+def _side(subject: str) -> int:
+    return SIDES.get(subject) or FAMILIES[subject].side
+
+
 @cache
-def _network(subject: str) -> nn.Module:
+def _network(subject: str, draw: int = 0) -> nn.Module:
     """Random weights; gains, shifts and statistics of BatchNorms that are not trivial, the latter measured."""
-    side = SIDES.get(subject) or FAMILIES[subject].side
+    side = _side(subject)
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(draw)
         registered = None if subject in FAMILIES else registry.load(registry.find("models", subject))
         model = (registered(3, 1, side) if registered else network(subject)).double().eval()
         norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]

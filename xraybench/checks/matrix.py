@@ -9,16 +9,28 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from string import ascii_lowercase
 
 from xraybench import registry
 from xraybench.checks.closed_forms import FAILS, FORMS, REASONS, TOLERANCE, found, why
-from xraybench.checks.conservation import BLACK, CONDITIONS, METHODS, SUBJECTS, conserved, one_signed, share
-from xraybench.checks.explainer import trial
+from xraybench.checks.conservation import (
+    BLACK,
+    CONDITIONS,
+    METHODS,
+    ROUNDED,
+    ROUNDING,
+    SUBJECTS,
+    conserved,
+    one_signed,
+    rounding,
+    share,
+)
+from xraybench.checks.explainer import Finding, check_explainer
 from xraybench.checks.families import FAMILIES, network
 from xraybench.errors import NotApplicableError
 
-RUNS = ""
+KEPT = "yes"
 FEW: Mapping[str, str] = {  # settings under which whatever applies is quick; they have no say in whether it does
     "integrated-gradients": "(steps=8)",
     "expected-gradients": "(samples=4)",
@@ -36,12 +48,12 @@ FEW: Mapping[str, str] = {  # settings under which whatever applies is quick; th
 }
 INTRODUCTION = """# Explainers and architectures
 
-Made by `python -m xraybench.checks.matrix`, which explains an image with every explainer on a small network of every
-architectural family. Where a cell runs, the slow tests hold it against the whole contract (tests/contract).
+Made by `python -m xraybench.checks.matrix`, which holds every explainer against the whole contract on a small network
+of every architectural family. The slow tests (tests/contract) do the same, and hold each cell against what they found.
 
 ## Which runs where
 
-`yes`, or the number of the reason for which the explainer is skipped, on boards as here.
+`yes`: the contract is kept; or the number of the reason for which the explainer is skipped, on boards as here.
 """
 CLOSED_FORMS = f"""## Closed forms
 
@@ -53,27 +65,33 @@ to that network; or the letter of the reason for which it gives another map.
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([INTRODUCTION, *_applicability(), "", *closed_forms(), "", *_conservation(), ""])
+    return "\n".join([*applicability(), "", *closed_forms(), "", *conservation(), "", *folding(), ""])
 
 
-def reason(explainer: str, family: str) -> str:
-    """Why an explainer does not apply to a family's network; empty where it runs."""
+@cache
+def contract(explainer: str, family: str) -> tuple[Finding, ...]:
+    """What the contract's check finds of an explainer on a family's network: once, for the tests and for the page."""
     built = registry.build("explainers", registry.parse_call(explainer + FEW.get(explainer, "")))
-    try:
-        trial(built, network(family), FAMILIES[family].side).maps(slice(0, 1))
-    except NotApplicableError as error:
-        return re.sub(r"by \d+%", "by more than 1%", error.message)  # how much depends on the random weights
-    return RUNS
+    return tuple(check_explainer(built, {family: network(family)}, FAMILIES[family].side))
 
 
-def _applicability() -> list[str]:
-    found = {name: [reason(name, family) for family in FAMILIES] for name in registry.EXPLAINERS}
-    reasons = list(dict.fromkeys(one for row in found.values() for one in row if one != RUNS))
-    numbers = {RUNS: "yes", **{text: str(number) for number, text in enumerate(reasons, start=1)}}
+def outcome(explainer: str, family: str) -> str:
+    """`yes` where the whole contract is kept, else what is not, or why the explainer is skipped."""
+    found = contract(explainer, family)
+    broken = [f"broken: {finding.name}" for finding in found if not finding.passed]
+    skipped = [re.sub(r"by \d+%", "by more than 1%", finding.skipped) for finding in found]  # as the weights would have
+    return "; ".join(broken or filter(None, skipped)) or KEPT
+
+
+def applicability() -> list[str]:
+    """The section: which explainer keeps its contract on which family."""
+    found = {name: [outcome(name, family) for family in FAMILIES] for name in registry.EXPLAINERS}
+    reasons = list(dict.fromkeys(one for row in found.values() for one in row if one != KEPT))
+    numbers = {KEPT: KEPT, **{text: str(number) for number, text in enumerate(reasons, start=1)}}
     rows = [[f"`{name}`", *(numbers[one] for one in row)] for name, row in found.items()]
     stands = [f"`{name}` stands for {family.models}" for name, family in FAMILIES.items() if family.models != name]
     listed = [f"{number}. {text}" for number, text in enumerate(reasons, start=1)]
-    return [*_table(["explainer", *FAMILIES], rows), "", *listed, "", "; ".join(stands) + "."]
+    return [INTRODUCTION, *_table(["explainer", *FAMILIES], rows), "", *listed, "", "; ".join(stands) + "."]
 
 
 def closed_forms() -> list[str]:
@@ -90,7 +108,8 @@ def closed_forms() -> list[str]:
     return [CLOSED_FORMS, *forms, "", *_table(["closed form", *FORMS], rows), "", *listed]
 
 
-def _conservation() -> list[str]:
+def conservation() -> list[str]:
+    """The section: how much of the logit arrives, rule by rule."""
     exact = [[f"`{name}`", *(conserved(name, method) for method in METHODS), _one_signed(name)] for name in SUBJECTS]
     black = [[f"`{name}`", *(share(name, method) for method in METHODS)] for name in SUBJECTS]
     header = ["network", *METHODS]
@@ -105,6 +124,12 @@ def _conservation() -> list[str]:
         "",
         *_table(header, black),
     ]
+
+
+def folding() -> list[str]:
+    """The section's end: what folding BatchNorms costs in float32."""
+    rows = [[f"`{name}`", *(f"{error:.1e}" for error in rounding(name))] for name in ROUNDED]
+    return [ROUNDING, "", *_table(["network", "as it is", "folded"], rows)]
 
 
 def _one_signed(subject: str) -> str:
