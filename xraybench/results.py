@@ -8,7 +8,7 @@
     <run>/comparisons/<pair id>/comparison.json   ComparisonRecord: layer similarity of two models
     <run>/cells/<cell id>/cell.json             CellRecord: written last; its presence is the commit mark
     <run>/cells/<cell id>/scores/<metric>.parquet   one row an image: image_id, patient_id, value,
-                                                and the metric's details
+                                                and the metric's details (score_files.py)
     <run>/cells/<cell id>/{maps.npy, gallery.npz, log.txt}
                                                 gallery: image uint8 [K,H,W], mask bool [K,H,W], map float32 [K,H,W],
                                                 kind [K] ("best", "worst", "random"), image_id [K], score float64 [K]
@@ -20,11 +20,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic import ValidationError as PydanticError
@@ -32,13 +31,8 @@ from pydantic import ValidationError as PydanticError
 from xraybench.errors import RecordError, XraybenchError
 from xraybench.spec import Role
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
 SCHEMA_VERSION = 1
 FINDINGS = "findings.json"
-IDS = ("image_id", "patient_id")  # columns of scores that are no numbers
 Status = Literal["ok", "failed", "skipped"]
 
 
@@ -365,63 +359,6 @@ def _first_line(error: Exception) -> str:
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}"
     return str(error).splitlines()[0]
-
-
-def write_scores(path: Path, scores: pd.DataFrame, stamp: Mapping[str, str]) -> None:
-    """Write one metric's scores (columns image_id, patient_id, value, details) with what they were made from."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.Table.from_pandas(scores, preserve_index=False)
-    table = table.replace_schema_metadata({f"xraybench.{key}": value for key, value in stamp.items()})
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-
-
-def read_scores(path: Path) -> pd.DataFrame:
-    """One metric's scores, one row an image; RecordError where the file cannot be read."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-        return frame
-    except (OSError, pa.ArrowException) as error:
-        raise RecordError(f"{path}: cannot be read: {error}", "remove it to have this metric computed again") from error
-
-
-@dataclass(frozen=True)
-class ImageScores:
-    """One metric's scores as arrays [N]: ids as str, values and details, by name, float64 (NaN: undefined)."""
-
-    image_ids: np.ndarray
-    patient_ids: np.ndarray
-    values: np.ndarray
-    details: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-def read_values(path: Path) -> ImageScores:
-    """What read_scores reads, without pandas (whose import takes a second): a board reads hundreds of these."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            table = file.read(use_threads=False)
-        images, patients = (np.array(table[name].to_pylist(), dtype=str) for name in IDS)
-        numbers = {
-            name: np.array(table[name].to_pylist(), np.float64) for name in table.column_names if name not in IDS
-        }
-        return ImageScores(images, patients, numbers.pop("value"), numbers)
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise RecordError(f"{path}: cannot be read: {error}", "remove it to have this metric computed again") from error
-
-
-def scores_path(cell: Path, label: str) -> Path:
-    """Where the scores of a metric lie: its label, made safe for file names."""
-    safe = "".join(char if char.isalnum() or char in "-_.=," else "_" for char in label)
-    return cell / "scores" / f"{safe}.parquet"
 
 
 def iterate_records(folder: Path, name: str, kind: type[R]) -> Iterator[tuple[Path, R]]:

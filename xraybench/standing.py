@@ -7,7 +7,8 @@ from typing import Literal
 
 from xraybench.lineage import Pair
 from xraybench.planning import CellJob, Plan
-from xraybench.results import CellRecord, ComparisonRecord, read_record, scores_path
+from xraybench.results import CellRecord, ComparisonRecord, read_record
+from xraybench.score_files import scores_path
 
 Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
 Rerun = Literal["missing", "failed", "all"]

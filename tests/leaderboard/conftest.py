@@ -19,12 +19,10 @@ from xraybench.results import (
     ScoreInfo,
     Spent,
     read_record,
-    read_scores,
     replacing,
-    scores_path,
     write_record,
-    write_scores,
 )
+from xraybench.score_files import read_scores, scores_path, write_scores
 
 QUALITY = {  # how good each row's maps are meant to be, 0 to 1
     "gradient": 0.30,

@@ -11,7 +11,7 @@ import pytest
 from tests.leaderboard.conftest import Recipe, write_run
 from xraybench.errors import DataError, RecordError
 from xraybench.leaderboard.records import find_runs, load_run
-from xraybench.results import read_scores, read_values
+from xraybench.score_files import read_scores, read_values
 
 
 def test_a_run_is_read_whole(run_folder):

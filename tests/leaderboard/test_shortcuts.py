@@ -13,7 +13,8 @@ from tests.leaderboard.conftest import Recipe, cell_record, metric_info, write_m
 from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import CellData, load_run
 from xraybench.leaderboard.shortcuts import auc, detect, over_pairs
-from xraybench.results import ImageScores, Interval, ScoreInfo, ShortcutRecord
+from xraybench.results import Interval, ScoreInfo, ShortcutRecord
+from xraybench.score_files import ImageScores
 
 SHARE = metric_info("relevance-mass").model_copy(
     update={"label": "energy-on", "name": "energy-on", "parameters": {"region": "text"}, "higher_is_better": None}

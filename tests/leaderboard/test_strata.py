@@ -14,7 +14,8 @@ from xraybench.leaderboard.publishing import check, publish
 from xraybench.leaderboard.records import find_runs, load_run
 from xraybench.leaderboard.strata import divide, localises
 from xraybench.leaderboard.tables import build_board
-from xraybench.results import FINDINGS, CellRecord, Finding, FindingsRecord, read_record, read_scores, write_record
+from xraybench.results import FINDINGS, CellRecord, Finding, FindingsRecord, read_record, write_record
+from xraybench.score_files import read_scores
 
 METRICS = ("pointing-game", "relevance-rank", "srg")
 NAMES = ["true positives", "small findings", "medium findings", "large findings"]

@@ -12,7 +12,8 @@ from tests.leaderboard.conftest import CONTROLS, METRICS, QUALITY, Recipe, give_
 from xraybench.leaderboard.formats import to_csv, to_json, to_markdown
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
-from xraybench.results import CellRecord, read_record, read_scores, write_record, write_scores
+from xraybench.results import CellRecord, read_record, write_record
+from xraybench.score_files import read_scores, write_scores
 
 SMALL = Recipe(models=("small-cnn",), methods=("gradient", "occlusion", "rise(masks=500)"), metrics=("srg", "mprt"))
 

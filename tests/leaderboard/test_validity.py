@@ -11,7 +11,8 @@ from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.leaderboard.validity import judge
-from xraybench.results import CellRecord, read_record, read_scores, scores_path, write_record, write_scores
+from xraybench.results import CellRecord, read_record, write_record
+from xraybench.score_files import read_scores, scores_path, write_scores
 
 
 def test_effects_are_paired_and_a_metric_that_tells_nothing_is_near_zero(tmp_path):

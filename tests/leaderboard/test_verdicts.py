@@ -8,7 +8,8 @@ from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.leaderboard.verdicts import BOUND
-from xraybench.results import CellRecord, iterate_records, read_scores, read_values, scores_path, write_scores
+from xraybench.results import CellRecord, iterate_records
+from xraybench.score_files import read_scores, read_values, scores_path, write_scores
 from xraybench.spec import ALL_ANEW
 
 SPREAD = np.tile([-0.05, 0.05], 16)  # of 32 patients: a standard error of 0.009

@@ -86,7 +86,7 @@ def run_folder(out: Path) -> Path:
 
 def scores_of(out: Path) -> dict[str, list[float]]:
     """Every score of a run, by cell and metric."""
-    from xraybench.results import read_scores
+    from xraybench.score_files import read_scores
 
     folder = run_folder(out)
     return {

@@ -16,8 +16,9 @@ from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.strata import divide
 from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Plan, Request, make_plan
-from xraybench.results import FINDINGS, CellRecord, FindingsRecord, iterate_records, read_record, read_scores
+from xraybench.results import FINDINGS, CellRecord, FindingsRecord, iterate_records, read_record
 from xraybench.runner import execute, open_source
+from xraybench.score_files import read_scores
 from xraybench.scoring import ONE_LABEL
 from xraybench.tasks import Task, load_task
 from xraybench.training import predict

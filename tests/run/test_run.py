@@ -24,10 +24,9 @@ from xraybench.results import (
     ModelRecord,
     iterate_records,
     read_record,
-    read_values,
-    scores_path,
 )
 from xraybench.runner import open_source
+from xraybench.score_files import read_values, scores_path
 from xraybench.spec import ALL_ANEW
 from xraybench.tasks import load_task
 from xraybench.training import predict

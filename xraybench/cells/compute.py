@@ -30,17 +30,8 @@ from xraybench.errors import NotApplicableError, reason_of
 from xraybench.explaining import ExplainAgain, baseline_name, explain
 from xraybench.identity import digest_bytes
 from xraybench.planning import CellJob, MetricJob
-from xraybench.results import (
-    CellRecord,
-    ModelRecord,
-    ScoreInfo,
-    Spent,
-    read_record,
-    replacing,
-    scores_path,
-    write_record,
-    write_scores,
-)
+from xraybench.results import CellRecord, ModelRecord, ScoreInfo, Spent, read_record, replacing, write_record
+from xraybench.score_files import scores_path, write_scores
 from xraybench.scoring import score, why_not
 from xraybench.spec import (
     Annotated,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xraybench.cells.bench import Bench
-from xraybench.results import ScoreInfo, read_scores, replacing, scores_path
+from xraybench.results import ScoreInfo, replacing
+from xraybench.score_files import read_scores, scores_path
 
 CHOSEN_BY = ("pixel-auprc", "relevance-mass", "srg")  # the first of these that was measured says best and worst
 EACH = 2

@@ -13,7 +13,8 @@ from xraybench import stats
 from xraybench.leaderboard.board import Score
 from xraybench.leaderboard.records import CellData
 from xraybench.leaderboard.rounding import rounded
-from xraybench.results import ImageScores, MetricInfo
+from xraybench.results import MetricInfo
+from xraybench.score_files import ImageScores
 from xraybench.spec import Role
 
 # Families in which the true mask must do well if the scores are to mean anything.

@@ -14,7 +14,8 @@ from xraybench.errors import DataError, ValidationError
 from xraybench.leaderboard.overlays import false_digests, without_payloads
 from xraybench.leaderboard.pages import build_pages, existing_pages, render
 from xraybench.leaderboard.records import RunData, load_run, stage_paths
-from xraybench.results import FINDINGS, scores_path
+from xraybench.results import FINDINGS
+from xraybench.score_files import scores_path
 
 GALLERY = "gallery.npz"
 

@@ -14,15 +14,13 @@ from xraybench.results import (
     ComparisonRecord,
     DataRecord,
     FindingsRecord,
-    ImageScores,
     ModelRecord,
     RunRecord,
     StageRecord,
     iterate_records,
     read_record,
-    read_values,
-    scores_path,
 )
+from xraybench.score_files import ImageScores, read_values, scores_path
 
 MAX_DEPTH = 4  # <folder>/<task>/records/<run>/run.json is the deepest that is looked for
 

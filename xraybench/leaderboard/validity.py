@@ -14,7 +14,8 @@ from xraybench.leaderboard.board import Agreement, Board, Column
 from xraybench.leaderboard.panels import ORACLE_MUST_WIN, Group, stacked
 from xraybench.leaderboard.records import CellData, RunData
 from xraybench.leaderboard.rounding import rounded
-from xraybench.results import ImageScores, Interval, MetricInfo, Record
+from xraybench.results import Interval, MetricInfo, Record
+from xraybench.score_files import ImageScores
 
 TWINS = "twin-localisation"
 PAIRS = (("oracle", "random"), ("blurred-random", "random"), ("blurred-oracle", "oracle"))
