@@ -36,19 +36,14 @@ class Seen:
     output: Tensor
 
     @cached_property
-    def sign(self) -> Tensor:
-        """1 where the input is positive, -1 elsewhere."""
-        return torch.where(self.input > 0, 1.0, -1.0).to(self.input)
+    def positive(self) -> Tensor:
+        """1 where the input is positive, 0 elsewhere."""
+        return (self.input > 0).to(self.input)
 
     @cached_property
-    def closed(self) -> Tensor:
-        """0 where the input is positive, 1 elsewhere."""
-        return (self.input <= 0).to(self.input)
-
-    @cached_property
-    def not_zero(self) -> Tensor:
-        """The input, the least negative number where it is 0."""
-        return self.sign * self.input.abs().clamp_(min=torch.finfo(self.input.dtype).tiny)
+    def size(self) -> Tensor:
+        """The input's modulus, and never 0."""
+        return self.input.abs().clamp_(min=torch.finfo(self.input.dtype).tiny)
 
 
 @dataclass(frozen=True)
@@ -122,19 +117,18 @@ def _near(difference: Tensor, *values: Tensor) -> Tensor:
 def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
     """(f(x) - f(x0)) / (x - x0), and f'(x) where x is x0."""
     if isinstance(module, nn.ReLU):
-        return _slope_of_relu(inputs, seen)
+        return _slope_of_relu(inputs, output, seen)
     difference = inputs - seen.input
     near = _near(difference, seen.input, seen.output)
     quotient = (output - seen.output).div_(difference)
     return torch.where(near, _derivative(module, inputs), quotient) if bool(near.any()) else quotient
 
 
-def _slope_of_relu(inputs: Tensor, seen: Seen) -> Tensor:
-    """The same without differences: with u the larger of 1 - x / x0 and 1, it is 1 / u where x0 is positive, else
-    1 - 1 / u. In three passes over one tensor.
-    """
-    slope = torch.addcdiv(inputs.new_ones(()), inputs, seen.not_zero, value=-1).clamp_(min=1)
-    return torch.addcdiv(seen.closed, seen.sign, slope, out=slope)
+def _slope_of_relu(inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
+    """The same without differences: |x0| / (|x0| + f(-x)) where x0 is positive, f(x) / (|x0| + f(x)) elsewhere."""
+    far = torch.addcmul(output, seen.positive, inputs, value=-1)  # f(x) - x is f(-x)
+    slope = torch.lerp(far, seen.size, seen.positive)
+    return slope.div_(far.add_(seen.size))
 
 
 def _derivative(module: nn.Module, inputs: Tensor) -> Tensor:
