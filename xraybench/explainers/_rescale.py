@@ -23,6 +23,7 @@ from xraybench.explainers._kept import kept
 ELEMENTWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus)
 SIGMOIDAL = (nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.Softsign)
 POOLINGS = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+CACHED = 2**18  # entries of a tensor that are worked on at once
 ROUNDING = 8  # differences of less than so many units of rounding take the derivative
 
 Hook = Callable[[str, nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]
@@ -69,12 +70,8 @@ def rescaled(model: nn.Module, baseline: Tensor) -> Iterator[Tensor]:
     with kept(model, "deeplift", lambda found: found.serves(baseline), lambda: _reference(model, baseline)) as known:
 
         def replace(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            multiplied: Tensor
-            if isinstance(module, POOLINGS):
-                multiplied = _Pooled.apply(inputs[0], output.detach(), module, known.seen[name])
-            else:
-                slope = _slope(module, inputs[0].detach(), output.detach(), known.seen[name])
-                multiplied = _Sloped.apply(inputs[0], output.detach(), slope)
+            rule = _Pooled if isinstance(module, POOLINGS) else _Rectified if isinstance(module, nn.ReLU) else _Sloped
+            multiplied: Tensor = rule.apply(inputs[0], output.detach(), module, known.seen[name])
             return multiplied
 
         with _hooked(model, replace):
@@ -116,19 +113,10 @@ def _near(difference: Tensor, *values: Tensor) -> Tensor:
 
 def _slope(module: nn.Module, inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
     """(f(x) - f(x0)) / (x - x0), and f'(x) where x is x0."""
-    if isinstance(module, nn.ReLU):
-        return _slope_of_relu(inputs, output, seen)
     difference = inputs - seen.input
     near = _near(difference, seen.input, seen.output)
     quotient = (output - seen.output).div_(difference)
     return torch.where(near, _derivative(module, inputs), quotient) if bool(near.any()) else quotient
-
-
-def _slope_of_relu(inputs: Tensor, output: Tensor, seen: Seen) -> Tensor:
-    """The same without differences: |x0| / (|x0| + f(-x)) where x0 is positive, f(x) / (|x0| + f(x)) elsewhere."""
-    far = torch.addcmul(output, seen.positive, inputs, value=-1)  # f(x) - x is f(-x)
-    slope = torch.lerp(far, seen.size, seen.positive)
-    return slope.div_(far.add_(seen.size))
 
 
 def _derivative(module: nn.Module, inputs: Tensor) -> Tensor:
@@ -140,28 +128,43 @@ def _derivative(module: nn.Module, inputs: Tensor) -> Tensor:
 
 
 class _Sloped(torch.autograd.Function):
-    """A nonlinearity whose backward is a product with the slope, into its memory: it runs once."""
-
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, output: Tensor, slope: Tensor) -> Tensor:
-        ctx.slope = slope
-        return output.view_as(output)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.slope.mul_(gradients[0]), None, None
-
-
-class _Pooled(torch.autograd.Function):
-    """Max pooling whose backward hands a window's difference to the input that makes it: where the maximum rose, to the
-    image's winner, and where it fell to the baseline's.
-    """
+    """A nonlinearity whose backward is a product with its slope."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, output: Tensor, module: nn.Module, seen: Seen) -> Tensor:
         ctx.save_for_backward(inputs, output)
         ctx.module, ctx.seen = module, seen
         return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        inputs, output = ctx.saved_tensors
+        slope = _slope(ctx.module, inputs, output, ctx.seen)
+        return slope.mul_(gradients[0]), None, None, None
+
+
+class _Rectified(_Sloped):
+    """A ReLU's slope without differences: |x0| / (|x0| + f(-x)) where x0 is positive, f(x) / (|x0| + f(x)) elsewhere.
+
+    So many images at once that what stands between them and their result stays in the processor's cache.
+    """
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (inputs, output), seen = ctx.saved_tensors, ctx.seen
+        result = torch.empty_like(output)
+        step = max(1, CACHED // seen.input.numel())
+        for x, y, given, made in zip(*(t.split(step) for t in (inputs, output, gradients[0], result)), strict=True):
+            far = torch.addcmul(y, seen.positive, x, value=-1)  # f(x) - x is f(-x)
+            torch.lerp(far, seen.size, seen.positive, out=made)
+            made.div_(far.add_(seen.size)).mul_(given)
+        return result, None, None, None
+
+
+class _Pooled(_Sloped):
+    """Max pooling whose backward hands a window's difference to the input that makes it: where the maximum rose, to the
+    image's winner, and where it fell to the baseline's.
+    """
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
