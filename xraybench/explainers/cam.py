@@ -200,16 +200,18 @@ def _first_component(maps: Tensor) -> Tensor:
     """[B,K,h,w] -> [B,h,w], each image by itself, so that its digits never depend on its batch mates.
 
     The projection of the centred samples S [h w, K] on S's first right singular vector is S S^T's last eigenvector
-    times the root of its eigenvalue: of float64, for the matrix squares the condition number.
+    times the root of its eigenvalue: of float64, for the matrix squares the condition number. scipy finds that one
+    alone, torch all of them.
     """
     import torch
+    from scipy.linalg import eigh
 
+    samples = maps.flatten(2).mT.double().cpu()
+    samples = samples - samples.mean(1, keepdim=True)
+    means, last = samples.mean(2), samples.shape[1] - 1
     parts = []
-    for image in maps:
-        samples = image.flatten(1).T.double()
-        samples = samples - samples.mean(0)
-        values, vectors = torch.linalg.eigh(samples @ samples.T)
-        projected = vectors[:, -1] * values[-1].clamp(min=0).sqrt()
-        along = (projected * samples.mean(1)).sum()
-        parts.append((projected * (1 if along >= 0 else -1)).view(image.shape[1:]))
-    return torch.stack(parts).to(maps.dtype)
+    for image, mean in zip(samples, means, strict=True):
+        (value,), vector = eigh((image @ image.T).numpy(), subset_by_index=(last, last))
+        projected = torch.from_numpy(vector[:, 0]) * max(value, 0.0) ** 0.5
+        parts.append(projected if projected @ mean >= 0 else -projected)
+    return torch.stack(parts).view(len(maps), *maps.shape[2:]).to(maps)
