@@ -71,7 +71,7 @@ def test_rise_is_the_loop_of_the_paper(build, images, targets, context_of):
         for grid, down, right in zip(grids, downs, rights, strict=True):
             large = interpolate(grid[None, None], size=(cells + 1) * cell, mode="bilinear")[0, 0]
             masks.append(large[down : down + 32, right : right + 32])
-        logits = [float(model((mask * images[i] + (1 - mask) * baseline)[None])[0, targets[i]]) for mask in masks]
+        logits = [model((mask * images[i] + (1 - mask) * baseline)[None])[0, targets[i]].item() for mask in masks]
         mean = sum(logits) / count
         expected = sum((logit - mean) * mask for logit, mask in zip(logits, masks, strict=True)) / (count * 0.4)
         torch.testing.assert_close(found[i], expected, atol=1e-6, rtol=1e-3)

@@ -8,9 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.linalg import vecdot
 from torch.nn import functional
 
 from xraybench.metrics._draws import generator
+
+ROWS = 16  # that are worked on at once: they stay in the processor's cache
 
 Values = NDArray[np.floating]
 
@@ -42,20 +45,22 @@ def ascending(values: Tensor) -> Tensor:
     if values.device.type != "cpu":
         return values.argsort(dim=1)
     rows = values.detach().numpy()
-    fast = rows.dtype == np.float32 and not np.isnan(rows).any()
-    return torch.from_numpy(_order_of_floats(rows) if fast else np.argsort(rows, axis=1))
+    if rows.dtype == np.float32 and not np.isnan(rows).any():
+        return torch.cat([_order_of_floats(piece) for piece in np.split(rows, range(ROWS, len(rows), ROWS))])
+    return torch.from_numpy(np.argsort(rows, axis=1))
 
 
-def _order_of_floats(rows: Values) -> NDArray[np.int64]:
-    """Values and places as one whole number each: sorting these is several times as fast as sorting places by values.
+def _order_of_floats(rows: Values) -> Tensor:
+    """By the lower halves of the bits, then by the upper ones: numpy's stable sort of 16 bits is a radix sort.
 
-    The bits of a float32 are a whole number of the same order, the lower ones of a negative float turned round.
+    The bits of a float32 are a whole number of the same order once a negative float's are turned round, and the sign
+    of the others.
     """
     bits = (rows + np.float32(0)).view(np.int32)  # -0 becomes 0
-    ordered = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
-    keys = (ordered.astype(np.int64) << 32) | np.arange(rows.shape[1])
-    keys.sort(axis=1)
-    return keys & 0xFFFFFFFF
+    keys = bits ^ ((bits >> 31) | np.int32(-(2**31)))
+    lower = torch.from_numpy(keys.astype(np.uint16).argsort(axis=1, kind="stable"))
+    upper = torch.from_numpy((keys >> 16).astype(np.int16)).gather(1, lower).numpy().view(np.uint16)
+    return lower.gather(1, torch.from_numpy(upper.argsort(axis=1, kind="stable")))
 
 
 def ordered(values: Tensor) -> Tensor:
@@ -81,9 +86,10 @@ def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
 def _in_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """[B,P]: `value(starts, counts)` of each group of equal neighbours, for all entries of it; places count from 0."""
     places = torch.arange(rows.shape[1], device=rows.device)
-    found = value(places, torch.ones_like(places)).repeat(len(rows), 1)
+    found = value(places, torch.ones_like(places)).expand(len(rows), -1)
     tied = (rows[:, 1:] == rows[:, :-1]).any(1)
     if tied.any():
+        found = found.clone()
         found[tied] = _in_tied_groups(rows[tied], value)
     return found
 
@@ -138,10 +144,17 @@ def average_ranks(values: Tensor) -> Tensor:
 
 def spearman(one: Tensor, other: Tensor) -> Tensor:
     """Float64 [B]: correlation of the ranks of two [B,P]; NaN where a row of either is constant."""
-    return pearson(average_ranks(one), average_ranks(other))
+    return spearman_of_ranked(average_ranks(one), other)
+
+
+def spearman_of_ranked(ranks: Tensor, values: Tensor) -> Tensor:
+    """The same where the ranks of one are known."""
+    pieces = zip(ranks.split(ROWS), values.split(ROWS), strict=True)
+    return torch.cat([pearson(known, average_ranks(piece)) for known, piece in pieces])
 
 
 def pearson(one: Tensor, other: Tensor) -> Tensor:
     """Float64 [B]: correlation of two [B,P]; NaN where a row of either is constant."""
     a, b = (values - values.mean(1, keepdim=True) for values in (one, other))
-    return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt()
+    correlation: Tensor = vecdot(a, b) / (vecdot(a, a) * vecdot(b, b)).sqrt()
+    return correlation

@@ -85,16 +85,15 @@ class Mprt(ReExplaining):
         import torch
 
         from xraybench.metrics._localisation import blank, undefined
-        from xraybench.metrics._ranking import average_ranks, pearson
+        from xraybench.metrics._ranking import average_ranks, spearman_of_ranked
 
         original = self._compared(self.original(evidence))
-        ranks, columns = average_ranks(original), []
+        ranks, nowhere = average_ranks(original), blank(original) | undefined(evidence.maps)
+        columns = []
         for maps in self._maps(evidence):
             compared = self._compared(maps)
-            alike = pearson(ranks, average_ranks(compared)).masked_fill(blank(compared), 0.0)
-            columns.append(
-                alike.masked_fill(blank(original) | undefined(evidence.maps) | undefined(maps), float("nan"))
-            )
+            alike = spearman_of_ranked(ranks, compared).masked_fill(blank(compared), 0.0)
+            columns.append(alike.masked_fill(nowhere | undefined(maps), float("nan")))
         return torch.stack(columns, dim=1)
 
     def original(self, evidence: Evidence) -> Tensor:
