@@ -92,6 +92,9 @@ def over_explanations(scale: Scale) -> Iterator[Figure]:
     for explainer in EXPLAINERS:
         ratio = beside_forwards.randomisation(explainer, case, scale.few)
         yield Figure(section, f"mprt, {explainer}", ratio, 1.1)
+    dense = case_of("densenet121", 224, 8, scale.device, size=8)
+    ratio = beside_forwards.randomisation(EXPLAINERS[0], dense, scale.fewest)
+    yield Figure(section, f"mprt, {EXPLAINERS[0]}, densenet121 at 224", ratio, 1.1)
 
 
 def over_quantus(scale: Scale) -> Iterator[Figure]:

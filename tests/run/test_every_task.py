@@ -35,7 +35,7 @@ def shrunk(task: Task) -> Task:
     )
 
 
-@pytest.mark.parametrize("name", ["mura", "tb", "chexpert", "anatomy"])
+@pytest.mark.parametrize("name", ["wrist", "mura", "tb", "chexpert", "anatomy"])
 def test_a_task_runs_on_its_phantoms_without_a_failed_cell(name, tmp_path):
     task = shrunk(load_task(name))
     request = Request(explainers=EXPLAINERS, metrics=METRICS, limit=8)

@@ -7,7 +7,7 @@ from xraybench.results import CellRecord, ModelRecord, iterate_records
 from xraybench.tasks import load_task
 
 
-@pytest.mark.parametrize(("name", "least"), [("wrist", 0.9), ("mnist", 0.99)])
+@pytest.mark.parametrize(("name", "least"), [pytest.param("wrist", 0.9, marks=pytest.mark.slow), ("mnist", 0.99)])
 def test_the_quick_preset_runs_whole(name, least, tmp_path):
     few = ("--explainer", "fast", "--metric", "fast")
     done = xraybench("run", "--task", name, *few, "--device", "cpu", "--out", str(tmp_path))

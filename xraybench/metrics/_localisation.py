@@ -33,12 +33,12 @@ def blank(maps: Tensor) -> Tensor:
 
 
 def localise(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
-    """Float64 [B]: `score(maps [B,P] float64, regions [B,P] bool)` under the two rules of localisation.
+    """Float64 [B]: `score(maps [B,P], regions [B,P] bool)` under the two rules of localisation.
 
     NaN where nothing can be told: the region is empty or the whole image, or the map is not finite. 0 where the map is
     blank: a method that points nowhere has missed.
     """
-    return in_parts(lambda some, inside: _localised(some.flatten(1).double(), inside.flatten(1), score), maps, regions)
+    return in_parts(lambda some, inside: _localised(some.flatten(1), inside.flatten(1), score), maps, regions)
 
 
 def _localised(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
@@ -49,6 +49,6 @@ def _localised(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
 
 def positive_share(maps: Tensor, regions: Tensor) -> Tensor:
     """Float64 [B]: the share of the positive part of maps [B,P] that lies inside regions [B,P]; 0 of nothing is 0."""
-    positive = maps.clamp(min=0)
+    positive = maps.double().clamp(min=0)
     total = positive.sum(1)
     return (positive * regions).sum(1) / total.masked_fill(total == 0, 1.0)

@@ -70,13 +70,22 @@ def ordered(values: Tensor) -> Tensor:
     return torch.from_numpy(np.sort(values.detach().numpy(), axis=1))
 
 
+def _largest(values: Tensor, counts: Tensor) -> Tensor:
+    """[B,1]: the counts-th largest of each row [B,P]."""
+    places = values.shape[1] - counts
+    if values.device.type != "cpu":
+        return values.sort(1).values.gather(1, places)
+    rows = zip(values.detach().numpy(), places.flatten().tolist(), strict=True)
+    return values.new_tensor([[np.partition(row, place)[place]] for row, place in rows])
+
+
 def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
     """Float64 [B]: how many of the `counts` [B] largest values of each row [B,P] lie inside its region, bool [B,P].
 
     Where the last places are contested by equal values, the expected number if they are given out at random.
     """
     wanted = counts.clamp(min=1)[:, None]
-    lowest = ordered(values).gather(1, values.shape[1] - wanted)
+    lowest = _largest(values, wanted)
     above, tied = values > lowest, values == lowest
     places_left = wanted - above.sum(1, keepdim=True)
     expected = places_left * (tied & regions).sum(1, keepdim=True).double() / tied.sum(1, keepdim=True)
@@ -85,21 +94,18 @@ def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
 
 def _in_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """[B,P]: `value(starts, counts)` of each group of equal neighbours, for all entries of it; places count from 0."""
-    places = torch.arange(rows.shape[1], device=rows.device)
+    width = rows.shape[1]
+    places = torch.arange(width, device=rows.device)
     found = value(places, torch.ones_like(places)).expand(len(rows), -1)
-    tied = (rows[:, 1:] == rows[:, :-1]).any(1)
-    if tied.any():
-        found = found.clone()
-        found[tied] = _in_tied_groups(rows[tied], value)
-    return found
-
-
-def _in_tied_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    begins = functional.pad(rows[:, 1:] != rows[:, :-1], (1, 0), value=True)  # none reaches over the end of a row
-    starts = begins.flatten().nonzero()[:, 0]
-    counts = starts.diff(append=starts.new_tensor([rows.numel()]))
-    spread = value(starts, counts).repeat_interleave(counts, output_size=rows.numel()).view(rows.shape)
-    return spread - torch.arange(0, rows.numel(), rows.shape[1], device=rows.device)[:, None]
+    again = functional.pad(rows[:, 1:] == rows[:, :-1], (1, 0)).flatten().nonzero()[:, 0]  # as large as the one before
+    if len(again):
+        begins = (again.diff(prepend=again[:1] - 2) > 1).nonzero()[:, 0]
+        counts = begins.diff(append=begins.new_tensor([len(again)]))
+        starts = again[begins] - 1
+        shared = value(starts % width, counts + 1)
+        found = found.flatten()  # a copy
+        found[starts], found[again] = shared, shared.repeat_interleave(counts, output_size=len(again))
+    return found.view(rows.shape)
 
 
 def average_precision(scores: Tensor, positives: Tensor) -> Tensor:

@@ -37,6 +37,6 @@ class EnergyOn:
     def __call__(self, evidence: Evidence) -> Tensor:
         from xraybench.metrics._localisation import positive_share, region_of, undefined
 
-        maps, regions = evidence.maps.flatten(1).double(), region_of(evidence, self.region).flatten(1)
+        maps, regions = evidence.maps.flatten(1), region_of(evidence, self.region).flatten(1)
         nothing = ~regions.any(1) | ~(maps > 0).any(1) | undefined(maps)
         return positive_share(maps, regions).masked_fill(nothing, float("nan"))

@@ -104,7 +104,7 @@ def _best_shares(evidence: Evidence, region: str) -> dict[int | None, float]:
 
 
 def _iou(maps: Tensor, regions: Tensor, threshold: str | float) -> Tensor:
-    positive = maps.nan_to_num().clamp(min=0)
+    positive = maps.double().nan_to_num().clamp(min=0)
     if isinstance(threshold, str):
         inside = _above_otsu(positive)
     else:

@@ -44,7 +44,7 @@ def _gini(maps: Tensor) -> Tensor:
 
     from xraybench.metrics._ranking import ordered
 
-    sizes = ordered(maps.flatten(1).double().abs())
+    sizes = ordered(maps.flatten(1).abs()).double()
     pixels = sizes.shape[1]
     weights = 2 * torch.arange(1, pixels + 1, device=sizes.device, dtype=torch.float64) - pixels - 1
     total = sizes.sum(1)
