@@ -6,12 +6,9 @@ import sys
 
 import pytest
 
+from tests.here import here
+
 HEAVY = ("torch", "pandas", "pyarrow", "sklearn", "matplotlib", "captum", "zennit", "quantus", "scipy")
-
-
-def run(*arguments, cwd=None):
-    line = [sys.executable, "-m", "xraybench", *arguments]
-    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +44,7 @@ def test_help_and_lists_import_nothing_heavy(arguments):
     ],
 )
 def test_lists_have_the_keys_that_other_programs_rely_on(kind, keys):
-    rows = json.loads(run("list", kind, "--json").stdout)
+    rows = json.loads(here("list", kind, "--json").stdout)
     assert rows
     assert all(keys <= set(row) for row in rows)
 
@@ -72,8 +69,9 @@ def test_lists_have_the_keys_that_other_programs_rely_on(kind, keys):
         (("leaderboard", "check", "nowhere"), 5, "nowhere"),
     ],
 )
-def test_mistakes_get_a_clear_error_and_their_exit_code(arguments, code, message, tmp_path):
-    done = run(*arguments, cwd=tmp_path)
+def test_mistakes_get_a_clear_error_and_their_exit_code(arguments, code, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = here(*arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -81,16 +79,16 @@ def test_mistakes_get_a_clear_error_and_their_exit_code(arguments, code, message
 
 
 def test_doctor_and_status_answer(tmp_path):
-    assert json.loads(run("doctor", "--json").stdout)["torch"]
-    done = run("status", "--out", str(tmp_path))
+    assert json.loads(here("doctor", "--json").stdout)["torch"]
+    done = here("status", "--out", str(tmp_path))
     assert done.returncode == 0
     assert "no run under" in done.stderr
 
 
 def test_phantoms_are_written(tmp_path):
     out = tmp_path / "phantoms"
-    done = run("data", "phantom", "--family", "wrist", "--n", "3", "--size", "64", "--out", str(out))
+    done = here("data", "phantom", "--family", "wrist", "--n", "3", "--size", "64", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert len(list(out.glob("images_part1/*.png"))) == 3
-    again = run("data", "phantom", "--family", "wrist", "--n", "3", "--size", "64", "--out", str(tmp_path))
+    again = here("data", "phantom", "--family", "wrist", "--n", "3", "--size", "64", "--out", str(tmp_path))
     assert again.returncode == 5

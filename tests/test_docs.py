@@ -2,12 +2,11 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.here import here
 from xraybench.reference_page import page
 
 ROOT = Path(__file__).parents[1]
@@ -25,13 +24,12 @@ def test_the_main_command_is_the_one_that_the_tests_run():
     assert "python3 -m pip install uv && python3 -m uv run pytest" in README
 
 
-def test_the_readmes_commands_run(tmp_path):
+def test_the_readmes_commands_run(tmp_path, monkeypatch):
     assert len(commands()) >= 6
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XRAYBENCH_RUN_WORKERS", "0")
     for line in commands():
-        words = shlex.split(line)[1:]
-        done = subprocess.run(
-            [sys.executable, "-m", "xraybench", *words], cwd=tmp_path, capture_output=True, text=True, timeout=300
-        )
+        done = here(*shlex.split(line)[1:])
         assert done.returncode == 0, f"{line}\n{done.stderr}"
 
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from xraybench.cells.place import Place
 from xraybench.errors import RecordError, UsageError, reason_of
-from xraybench.executors.local import LocalExecutor, gpu_count, worker_count
+from xraybench.executors.inline import InlineExecutor
+from xraybench.executors.local import LocalExecutor, Report, gpu_count, worker_count
 from xraybench.executors.team import TeamExecutor, started_by_torchrun
 from xraybench.planning import Plan
 from xraybench.preparation import data_record, prepare_data
@@ -29,15 +30,21 @@ class Narrator(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """What computes: a device ("auto", "cpu", "cuda") and a number of worker processes (None: as many as fit)."""
+    """What computes: a device ("auto", "cpu", "cuda") and worker processes (None: as many as fit; 0: this one)."""
 
     device: str = "auto"
     workers: int | None = None
 
     @property
     def count(self) -> int:
-        """The number of worker processes."""
-        return self.workers or worker_count(self.device)
+        """How many processes compute at once."""
+        return worker_count(self.device) if self.workers is None else max(self.workers, 1)
+
+    def executor(self, on_event: Report) -> InlineExecutor | LocalExecutor:
+        """What does its jobs; `on_event` hears what they report."""
+        if self.workers == 0:
+            return InlineExecutor(on_event)
+        return LocalExecutor(self.count, self.device != "cpu" and gpu_count() > 0, on_event)
 
 
 class Executor(Protocol):
@@ -67,7 +74,7 @@ def workshop(plan: Plan, out: Path, engine: Engine, command: str, narrator: Narr
         )
     with writing_to(out):
         place = _place(plan, out, engine, command, narrator)
-        with LocalExecutor(engine.count, engine.device != "cpu" and gpu_count() > 0, narrator.progress) as executor:
+        with engine.executor(narrator.progress) as executor:
             yield Workshop(place, executor, narrator)
 
 

@@ -3,8 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.data import reports_by_hand as by_hand
+from tests.here import here
 from xraybench.cli import cli
 from xraybench.data.reports.labelling import Request, label_reports
 from xraybench.errors import DataError, UsageError
@@ -286,13 +285,13 @@ def test_json_holds_every_classifier_and_what_abstaining_costs(table, tmp_path):
     assert 0 <= found["brier"] < 0.25
 
 
-def test_the_documents_command_runs(tmp_path):
+def test_the_documents_command_runs(tmp_path, monkeypatch):
     (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     rows = [{"report": row["report"], "fracture": row["fracture"], "patient_id": row["patient_id"]}
             for row in by_hand.table(150, labelled=0.7)]  # fmt: skip
     by_hand.write(tmp_path / "reports.csv", rows)
-    line = [sys.executable, "-m", "xraybench", *shlex.split(block.replace("\\\n", " "))[1:]]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    monkeypatch.chdir(tmp_path)
+    done = here(*shlex.split(block.replace("\\\n", " "))[1:])
     assert done.returncode == 0, done.stderr
     for phrase in ("naive-bayes", "kappa", "What abstaining costs", "expected calibration error", "labelled.csv"):
         assert phrase in done.stdout

@@ -1,8 +1,6 @@
 """Verification: counts, gaps, duplicates, shared patients and broken files of a set written by hand."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.here import here
 from xraybench.data._verify_text import lines_of
 from xraybench.data.sources._folder import FolderSource
 from xraybench.data.sources.grazpedwri import Grazpedwri
@@ -178,12 +177,8 @@ def test_the_real_grazpedwri_table_agrees_with_its_publisher():
     assert (found.undecodable, found.misfits, found.refusals) == ((), (), [])
 
 
-def xraybench(*arguments, cwd):
-    line = [sys.executable, "-m", "xraybench", "data", *arguments]
-    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=120)
-
-
-def test_the_command_exits_with_4_where_it_refuses(tmp_path):
+def test_the_command_exits_with_4_where_it_refuses(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     lines = ["filestem,patient_id,study_number,gender,age,laterality,projection,device_manufacturer,cast,"
              "diagnosis_uncertain,osteopenia,fracture_visible,metal"]  # fmt: skip
     lines += [f"w{n},{n},1,F,9,L,1,X,,,,{n % 2}," for n in range(20)]
@@ -191,20 +186,21 @@ def test_the_command_exits_with_4_where_it_refuses(tmp_path):
     (tmp_path / "dataset.csv").write_text("\n".join(lines))
     for n in range(20):
         Image.fromarray(np.full((8, 8), n, np.uint16)).save(tmp_path / "images_part1" / f"w{n}.png")
-    done = xraybench("verify", "--source", "grazpedwri", "--data", ".", "--workers", "1", "--json", cwd=tmp_path)
+    done = here("data", "verify", "--source", "grazpedwri", "--data", ".", "--workers", "1", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["found"] == {"images": 20, "patients": 20, "studies": 20}
     assert report["official"]["images"] == {"official": 20327, "listed": 20}
     assert report["pixels_may_be_published"] is True
     (tmp_path / "images_part1" / "w3.png").write_bytes(b"\x89PNG")
-    done = xraybench("verify", "--source", "grazpedwri", "--data", ".", "--workers", "1", cwd=tmp_path)
+    done = here("data", "verify", "--source", "grazpedwri", "--data", ".", "--workers", "1")
     assert done.returncode == 4, done.stderr
     assert "w3.png" in done.stdout
 
 
-def test_prepare_is_what_a_run_would_do_and_says_where(tmp_path):
-    done = xraybench("prepare", "--task", "mnist", "--workers", "1", "--json", cwd=tmp_path)
+def test_prepare_is_what_a_run_would_do_and_says_where(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = here("data", "prepare", "--task", "mnist", "--workers", "1", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (tmp_path / report["folder"] / "prepared.json").exists()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.here import here
+
 TASK = """
 name = "tiny"
 version = 1
@@ -44,7 +46,7 @@ batch_size = 20
 learning_rate = 1e-3
 """
 METRICS = "relevance-mass,srg,max-sensitivity"
-ARGUMENTS = ("--explainer", "gradient,grad-cam", "--metric", METRICS, "--device", "cpu", "--workers", "1")
+ARGUMENTS = ("--explainer", "gradient,grad-cam", "--metric", METRICS, "--device", "cpu")
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +57,14 @@ def task_file(tmp_path_factory) -> Path:
 
 
 def command(task_file: Path, out: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "xraybench", "run", "--task", str(task_file), "--out", str(out), *arguments]
+    """A run in a process of its own, which starts a worker."""
+    line = ["run", "--task", str(task_file), "--out", str(out), *arguments, "--workers", "1"]
+    return [sys.executable, "-m", "xraybench", *line]
+
+
+def run_here(task_file: Path, out: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """The same in this process."""
+    return here("run", "--task", str(task_file), "--out", str(out), *arguments, "--workers", "0")
 
 
 def xraybench(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -67,7 +76,7 @@ def xraybench(*arguments: str, **options) -> subprocess.CompletedProcess:
 def finished(task_file, tmp_path_factory) -> Path:
     """The output folder of an uninterrupted run."""
     out = tmp_path_factory.mktemp("finished")
-    done = subprocess.run(command(task_file, out, *ARGUMENTS), capture_output=True, text=True, timeout=300)
+    done = run_here(task_file, out, *ARGUMENTS)
     assert done.returncode == 0, done.stderr
     return out
 

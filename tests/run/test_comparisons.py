@@ -1,11 +1,10 @@
 """Pairs of models that a task names: compared at the end of a run, priced, resumed, and counted where they fail."""
 
 import json
-import subprocess
 
 import pytest
 
-from tests.run.conftest import TASK, command, run_folder
+from tests.run.conftest import TASK, run_folder, run_here
 from xraybench.cells import compare
 from xraybench.cells.place import Place
 from xraybench.errors import TaskFileError
@@ -40,14 +39,14 @@ def done(tmp_path_factory):
     """A run of two models that are a pair: its task file, and its output folder."""
     out = tmp_path_factory.mktemp("pairs")
     path = written(out, TASK + OTHER + PAIR)
-    ended = subprocess.run(line(path, out), capture_output=True, text=True, timeout=300)
+    ended = run_of(path, out)
     assert ended.returncode == 0, ended.stderr
     assert "1 pairs of models compared" in ended.stderr
     return path, out
 
 
-def line(path, out, *more):
-    return command(path, out, "--explainer", "gradient", "--metric", "srg", "--workers", "1", "--device", "cpu", *more)
+def run_of(path, out, *more):
+    return run_here(path, out, "--explainer", "gradient", "--metric", "srg", "--device", "cpu", *more)
 
 
 def place_of(path, out, plan):
@@ -87,10 +86,10 @@ def test_the_run_compares_them_and_shows_it(done):
 
 def test_it_is_priced_and_not_done_twice(done):
     path, out = done
-    asked = subprocess.run(line(path, out, "--dry-run", "--json"), capture_output=True, text=True, timeout=60)
+    asked = run_of(path, out, "--dry-run", "--json")
     (priced,) = json.loads(asked.stdout)["comparisons"]
     assert (priced["status"], priced["image_forwards"]) == ("done", 24)
-    again = subprocess.run(line(path, out), capture_output=True, text=True, timeout=60)
+    again = run_of(path, out)
     assert "0 cells computed" in again.stderr
     assert "compared" not in again.stderr
 

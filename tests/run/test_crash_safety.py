@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.run.conftest import ARGUMENTS, command, run_folder, scores_of
+from tests.run.conftest import ARGUMENTS, command, run_folder, run_here, scores_of
 
 
 def start(task_file, out, **options):
@@ -24,9 +24,8 @@ def wait_for(pattern, out, process, seconds=120):
         time.sleep(0.02)
 
 
-def again(task_file, out, **options):
-    line = command(task_file, out, *ARGUMENTS)
-    return subprocess.run(line, capture_output=True, text=True, timeout=300, **options)
+def again(task_file, out):
+    return run_here(task_file, out, *ARGUMENTS)
 
 
 @pytest.mark.parametrize("moment", ["data/*/images.npy", "*/models/*/model.json", "*/cells/*/cell.json"])
@@ -64,11 +63,12 @@ def test_a_full_disk_ends_the_run_with_a_clear_error_and_the_next_one_finishes(t
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))  # maps fit, weights do not
 
-    stopped = again(task_file, tmp_path, preexec_fn=little_room)
-    assert stopped.returncode == 1, stopped.stderr
-    assert "cannot be written" in stopped.stderr
-    assert "finished cells are kept" in stopped.stderr
-    assert "Traceback" not in stopped.stderr
+    process = start(task_file, tmp_path, preexec_fn=little_room)
+    _, narration = process.communicate(timeout=300)
+    assert process.returncode == 1, narration
+    assert "cannot be written" in narration
+    assert "finished cells are kept" in narration
+    assert "Traceback" not in narration
     done = again(task_file, tmp_path)
     assert done.returncode == 0, done.stderr
     assert scores_of(tmp_path) == scores_of(finished)

@@ -37,7 +37,7 @@ def finished(tmp_path_factory) -> tuple[Plan, object]:
     task = task.model_copy(update={"presets": presets})
     request = Request(explainers=("gradient",), metrics=METRICS, limit=ITEMS)
     plan = make_plan(task, open_source(task, request), request)
-    outcome = execute(plan, tmp_path_factory.mktemp("each"), Engine("cpu", 1), "failed", "", Silent())
+    outcome = execute(plan, tmp_path_factory.mktemp("each"), Engine("cpu", 0), "failed", "", Silent())
     assert outcome.failures == ()
     return plan, outcome.folder
 

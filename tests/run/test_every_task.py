@@ -40,7 +40,7 @@ def test_a_task_runs_on_its_phantoms_without_a_failed_cell(name, tmp_path):
     task = shrunk(load_task(name))
     request = Request(explainers=EXPLAINERS, metrics=METRICS, limit=8)
     plan = make_plan(task, open_source(task, request), request)
-    outcome = execute(plan, tmp_path, Engine("cpu", 1), "failed", "", Silent())
+    outcome = execute(plan, tmp_path, Engine("cpu", 0), "failed", "", Silent())
     assert outcome.failures == ()
     board = build_board(load_run(outcome.folder))
     assert board.phantom

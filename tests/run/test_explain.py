@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from tests.run.conftest import run_folder, xraybench
+from tests.here import here
+from tests.run.conftest import run_folder
 from xraybench.cli.explain import explain
 from xraybench.errors import DataError, UsageError
 from xraybench.leaderboard.overlays import NEGATIVE, POSITIVE, STRONG, decode
@@ -282,14 +283,15 @@ def test_a_run_without_models_says_how_to_train_them(finished, tmp_path, picture
     assert RunRecord.model_validate_json(record.read_text()).command in caught.value.hint
 
 
-def test_the_commands_of_the_document_run(finished, pictures, tmp_path):
+def test_the_commands_of_the_document_run(finished, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for name in ("wrist.png", "other.png"):
         (tmp_path / name).write_bytes(pictures[0].read_bytes())
     lines = re.search(r"```sh\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)[1].splitlines()
     assert len(lines) == 4
     for line in lines[1:3]:  # the others differ in what is the default, and in more explainers
         words = shlex.split(line.replace("runs/NAME", str(run_folder(finished))))[1:]
-        done = xraybench(*words, cwd=tmp_path)
+        done = here(*words)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
     assert json.loads(done.stdout)["images"][0]["picture"] == "explained/wrist.png"
     assert {path.name for path in (tmp_path / "explained").iterdir()} == {"wrist.png", "other.png", "index.html"}

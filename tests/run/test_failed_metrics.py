@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
-from tests.run.conftest import METRICS, command, run_folder, scores_of, xraybench
+from tests.here import here
+from tests.run.conftest import METRICS, run_folder, run_here, scores_of
+from xraybench import registry
 from xraybench.cells.compute import compute_cell
 from xraybench.cells.place import Place
 from xraybench.metrics.sparseness import Sparseness
@@ -38,8 +40,10 @@ def plugin(tmp_path_factory):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fragile\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[xraybench.metrics]\nsize = fragile:size\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder))
+        patch.syspath_prepend(folder)
+        registry.plugins.cache_clear()
         yield folder
+    registry.plugins.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +62,7 @@ def again(spoilt, tmp_path):
 
 
 def run(task_file, out, metrics, *more):
-    asked = ["--explainer", "gradient,grad-cam", "--metric", metrics, "--device", "cpu", "--workers", "1", *more]
-    return xraybench(*command(task_file, out, *asked)[3:])
+    return run_here(task_file, out, "--explainer", "gradient,grad-cam", "--metric", metrics, "--device", "cpu", *more)
 
 
 def failed_cells(out):
@@ -94,12 +97,12 @@ def test_the_other_scores_stay_and_the_command_says_what_failed(spoilt, finished
 
 def test_status_board_and_page_give_the_error(spoilt):
     out, done = spoilt
-    (row,) = json.loads(xraybench("status", "--out", str(out), "--json").stdout)
+    (row,) = json.loads(here("status", "--out", str(out), "--json").stdout)
     assert (row["failed"], row["skipped"]) == (2, 0)
     assert set(row["failures"]) == {f"small-cnn {name}: size: {ERROR}" for name in METHODS}
     assert f"failed: gradient on small-cnn, seed 0, size: {ERROR}" in done.stdout
     assert "no such map" in (run_folder(out) / "board" / "index.html").read_text()
-    board = json.loads(xraybench("leaderboard", "show", "--task", "tiny", "--runs", str(out), "--json").stdout)
+    board = json.loads(here("leaderboard", "show", "--task", "tiny", "--runs", str(out), "--json").stdout)
     absent = {(one["explainer"], one["metric"], one["reason"]) for one in board["failed"]}
     assert absent == {(name, "size", ERROR) for name in METHODS}
     assert {row["explainer"] for row in board["rows"] if "srg" in row["scores"]} > METHODS

@@ -85,7 +85,7 @@ def run(root: Path, out: Path, **settings) -> Finished:
     task = task.model_copy(update={"presets": {"quick": preset}})
     request = Request(explainers=("gradient",), metrics=METRICS, source="chexpert", data=root)
     plan = make_plan(task, open_source(task, request), request)
-    outcome = execute(plan, out, Engine("cpu", 1), "failed", "", Silent())
+    outcome = execute(plan, out, Engine("cpu", 0), "failed", "", Silent())
     assert outcome.failures == ()
     place = Place(outcome.folder, out / "data" / plan.data_digest, plan.task, ITEMS, "cpu", "")
     return Finished(plan, load_run(outcome.folder), Bench(place))

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.run.conftest import ARGUMENTS, command, run_folder, scores_of, xraybench
+from tests.here import here
+from tests.run.conftest import ARGUMENTS, command, run_folder, run_here, scores_of
 from xraybench.cells.bench import Bench
 from xraybench.cells.place import Place
 from xraybench.data.prepared import Prepared
@@ -70,8 +71,8 @@ def test_what_a_metric_finds_beside_its_scores_is_on_record(copy, task_file):
     """The randomisation test's last stage of each image, and so its verdict; what srg is of the logit's change."""
     counted = cells_of(copy)["gradient"].notes
     assert [name for name in counted if name.startswith("srg: share of images")]
-    line = command(task_file, copy, "--explainer", "gradient", "--metric", "mprt", "--workers", "1", "--device", "cpu")
-    assert subprocess.run(line, timeout=300).returncode == 0
+    done = run_here(task_file, copy, "--explainer", "gradient", "--metric", "mprt", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
     cell = cells_of(copy)["gradient"]
     scores = read_values(scores_path(run_folder(copy) / "cells" / cell.id, "mprt"))
     last = scores.details[ALL_ANEW]
@@ -122,7 +123,7 @@ def test_a_metric_added_later_is_all_that_is_computed(copy, task_file):
     before, maps = scores_of(copy), {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")}
     arguments = list(ARGUMENTS)
     arguments[3] += ",sparseness"
-    done = subprocess.run(command(task_file, copy, *arguments), capture_output=True, text=True, timeout=300)
+    done = run_here(task_file, copy, *arguments)
     assert done.returncode == 0, done.stderr
     after = scores_of(copy)
     assert {key: value for key, value in after.items() if "sparseness" not in key} == before
@@ -151,12 +152,12 @@ def test_a_run_without_them_gets_them_with_the_next_thing_that_is_computed(copy,
     (path,) = copy.glob(f"*/models/*/{FINDINGS}")
     record, maps = path.read_text(), {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")}
     path.unlink()
-    again = [*command(task_file, copy, *ARGUMENTS)]
-    done = subprocess.run(again, capture_output=True, text=True, timeout=300)
+    done = run_here(task_file, copy, *ARGUMENTS)
     assert f"0 cells computed, {CELLS} kept" in done.stderr
     assert not path.exists()
-    before, again[again.index(ARGUMENTS[3])] = scores_of(copy), ARGUMENTS[3] + ",cost"
-    assert subprocess.run(again, capture_output=True, timeout=300).returncode == 0
+    before, arguments = scores_of(copy), list(ARGUMENTS)
+    arguments[3] += ",cost"
+    assert run_here(task_file, copy, *arguments).returncode == 0
     assert path.read_text() == record
     assert {path: path.stat().st_mtime_ns for path in copy.glob("*/cells/*/maps.npy")} == maps
     assert {name: values for name, values in scores_of(copy).items() if name in before} == before
@@ -165,7 +166,7 @@ def test_a_run_without_them_gets_them_with_the_next_thing_that_is_computed(copy,
 def test_a_record_names_the_training_images_that_its_explainer_holds_an_image_against(copy, task_file):
     before, arguments = cells_of(copy), list(ARGUMENTS)
     arguments[1] += ",integrated-gradients(steps=2),expected-gradients(samples=2)"
-    done = subprocess.run(command(task_file, copy, *arguments), capture_output=True, text=True, timeout=300)
+    done = run_here(task_file, copy, *arguments)
     assert done.returncode == 0, done.stderr
     after = cells_of(copy)
     assert after["integrated-gradients(steps=2)"].baseline == "training mean"
@@ -174,7 +175,7 @@ def test_a_record_names_the_training_images_that_its_explainer_holds_an_image_ag
     assert {cell.baseline for cell in before.values()} == {None}
 
 
-def test_a_second_run_elsewhere_gives_the_same_weights_and_scores(finished, task_file, tmp_path):
+def test_a_run_in_processes_of_its_own_gives_the_same_weights_and_scores(finished, task_file, tmp_path):
     done = subprocess.run(command(task_file, tmp_path, *ARGUMENTS), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert scores_of(tmp_path) == scores_of(finished)
@@ -183,9 +184,7 @@ def test_a_second_run_elsewhere_gives_the_same_weights_and_scores(finished, task
 
 
 def test_a_dry_run_lists_cells_and_computes_nothing(task_file, tmp_path):
-    done = subprocess.run(
-        command(task_file, tmp_path, *ARGUMENTS, "--dry-run", "--json"), capture_output=True, text=True, timeout=60
-    )
+    done = run_here(task_file, tmp_path, *ARGUMENTS, "--dry-run", "--json")
     plan = json.loads(done.stdout)
     assert len(plan["cells"]) == CELLS
     assert {"id", "task", "model", "seed", "explainer", "status", "image_forwards"} <= set(plan["cells"][0])
@@ -204,7 +203,7 @@ def test_quick_presets_keep_to_their_budget(name):
 
 
 def test_the_board_is_shown_as_json(finished):
-    done = xraybench("leaderboard", "show", "--task", "tiny", "--runs", str(finished), "--json")
+    done = here("leaderboard", "show", "--task", "tiny", "--runs", str(finished), "--json")
     board = json.loads(done.stdout)
     assert {"task", "source", "comparability_key", "models", "rows"} <= set(board)
     assert {row["role"] for row in board["rows"]} == {"method", "control", "ceiling"}
@@ -218,7 +217,7 @@ def test_two_models_are_compared_layer_by_layer(task_file, copy):
     (copy / "two.toml").write_text(text + "\n" + entry.replace("learning_rate = 1e-3", "learning_rate = 2e-3"))
     task = str(copy / "two.toml")
     line = ("compare", "--task", task, "--models", "small-cnn,other", "--out", str(copy), "--grid", "2")
-    done = xraybench(*line, "--workers", "1", "--json")
+    done = here(*line, "--workers", "0", "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert [one["measure"] for one in record["similarities"]] == ["cca", "svcca", "pwcca", "linear-cka", "debiased-cka"]
@@ -226,9 +225,9 @@ def test_two_models_are_compared_layer_by_layer(task_file, copy):
     (folder,) = copy.glob("*/comparisons/*")
     assert {path.name for path in folder.iterdir()} == {"comparison.json", "similarity.csv", "similarity.png"}
     written = (folder / "comparison.json").stat().st_mtime_ns
-    told = xraybench(*line, "--workers", "1")
+    told = here(*line, "--workers", "0")
     assert told.returncode == 0
     least, most = 20 / (max(WIDTHS) + 1), 20 / (1 + 1)  # 20 images: the widest block and a logit, two logits
     assert told.stdout.startswith(f"{least:.3g} to {most:g} samples a channel (N / (C1 + C2))\n")
     assert (folder / "comparison.json").stat().st_mtime_ns == written
-    assert xraybench("compare", "--task", task, "--models", "small-cnn").returncode == 2
+    assert here("compare", "--task", task, "--models", "small-cnn").returncode == 2

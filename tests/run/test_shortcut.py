@@ -1,13 +1,11 @@
 """Models that learn from other settings of the run's source, and the pair of them, in little."""
 
-import subprocess
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.ndimage import binary_dilation
 
-from tests.run.conftest import TASK, command, run_folder
+from tests.run.conftest import TASK, run_folder, run_here
 from xraybench.data.phantom.wrist import DIFFERENCE
 from xraybench.data.prepared import Prepared
 from xraybench.errors import TaskFileError
@@ -29,8 +27,7 @@ def done(tmp_path_factory):
     """A run of both models: the task file and the output folder."""
     out = tmp_path_factory.mktemp("shortcut")
     (out / "task.toml").write_text(TASK + READER + PAIR)
-    arguments = ("--explainer", "gradient", "--metric", "energy-on", "--device", "cpu", "--workers", "1")
-    ended = subprocess.run(command(out / "task.toml", out, *arguments), capture_output=True, text=True, timeout=300)
+    ended = run_here(out / "task.toml", out, "--explainer", "gradient", "--metric", "energy-on", "--device", "cpu")
     assert ended.returncode == 0, ended.stderr
     return out
 

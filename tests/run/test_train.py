@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.run.conftest import run_folder, xraybench
+from tests.here import here
+from tests.run.conftest import run_folder, run_here, xraybench
 from xraybench.recipe.checkpoint import Checkpoints
 from xraybench.results import ModelRecord, read_record
 from xraybench.runner import open_source
@@ -25,7 +26,7 @@ def trained_model(out):
 def alone(task_file, tmp_path_factory):
     """A folder in which the tiny task's model was trained, and what the command printed."""
     out = tmp_path_factory.mktemp("alone")
-    done = xraybench("train", "--task", str(task_file), "--out", str(out), "--device", "cpu", "--json")
+    done = here("train", "--task", str(task_file), "--out", str(out), "--device", "cpu", "--workers", "0", "--json")
     assert done.returncode == 0, done.stderr
     return out, done
 
@@ -54,8 +55,7 @@ def test_it_makes_the_page_of_the_models(alone):
 
 def test_a_run_goes_on_from_there(alone, task_file):
     out, _ = alone
-    done = xraybench("run", "--task", str(task_file), "--out", str(out), "--explainer", "gradient", "--metric",
-                     "relevance-mass", "--device", "cpu", "--workers", "1")  # fmt: skip
+    done = run_here(task_file, out, "--explainer", "gradient", "--metric", "relevance-mass", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert "trained" not in done.stderr
     assert len(list(out.glob("*/run.json"))) == 1
@@ -64,8 +64,7 @@ def test_a_run_goes_on_from_there(alone, task_file):
 def test_weights_that_are_not_those_on_record_are_told(task_file, finished, copy):
     weights = trained_model(copy) / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\1\1")
-    done = xraybench("run", "--task", str(task_file), "--out", str(copy), "--explainer", "gradient-x-input",
-                     "--metric", "relevance-mass", "--device", "cpu", "--workers", "1")  # fmt: skip
+    done = run_here(task_file, copy, "--explainer", "gradient-x-input", "--metric", "relevance-mass", "--device", "cpu")
     assert done.returncode == 3
     assert f"{weights}: damaged" in done.stderr
     assert "trained again" in done.stderr

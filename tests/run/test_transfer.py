@@ -1,13 +1,12 @@
 """Progressive transfer: four models of one task, whose shared stages are trained once."""
 
-import subprocess
 from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.run.conftest import TASK, command, run_folder
+from tests.run.conftest import TASK, run_folder, run_here
 from xraybench.cells import train_earlier, train_model
 from xraybench.cells.place import Place
 from xraybench.errors import DataError, UsageError
@@ -63,10 +62,7 @@ def plan_of(path, **request):
 @pytest.fixture(scope="session")
 def out(transfer, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
-    line = command(
-        transfer, out, "--explainer", "gradient", "--metric", "sparseness", "--device", "cpu", "--workers", "1"
-    )
-    done = subprocess.run(line, capture_output=True, text=True, timeout=300)
+    done = run_here(transfer, out, "--explainer", "gradient", "--metric", "sparseness", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     return out
 

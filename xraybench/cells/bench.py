@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -251,7 +251,7 @@ def batch_size_of(side: int, device: torch.device) -> int:
     return min(BATCH, max(1, PIXELS.get(device.type, PIXELS["cpu"]) // side**2))
 
 
-@cache
+@lru_cache(maxsize=1)
 def bench(place: Place) -> Bench:
     """A worker's data, read once; from here on it computes deterministically, with one thread on a CPU."""
     torch.use_deterministic_algorithms(True, warn_only=True)

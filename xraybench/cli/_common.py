@@ -19,7 +19,12 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdou
 OUT = click.option(
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of all runs."
 )
-WORKERS = click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a core.")
+READERS = click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a core.")
+WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Processes; by default one a GPU, else one a core. 0: in this one, where a debugger stops.",
+)
 DATA = click.option("--data", type=click.Path(path_type=Path), help="The folder that the data set was unpacked to.")
 RUNS = click.option(
     "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder that holds run folders."

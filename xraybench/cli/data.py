@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from xraybench.cli._common import DATA, JSON, OUT, WORKERS, Commands, console, print_json
+from xraybench.cli._common import DATA, JSON, OUT, READERS, Commands, console, print_json
 from xraybench.data.reports import BEST, CLASSIFIERS
 from xraybench.errors import ValidationError
 
@@ -39,7 +39,7 @@ def phantom(family: str, n: int, size: int, seed: int, out: Path) -> None:
 @data.command()
 @click.option("--source", required=True, help="The data set (`xraybench list sources`).")
 @DATA
-@WORKERS
+@READERS
 @JSON
 def verify(source: str, data: Path | None, workers: int | None, as_json: bool) -> int:
     """Read a whole data set: what is there, what is missing, counts beside the official ones, what is wrong."""
@@ -65,7 +65,7 @@ def verify(source: str, data: Path | None, workers: int | None, as_json: bool) -
 @click.option("--source", help="The data set; without --data, the task's computed or bundled one.")
 @DATA
 @click.option("--preset", default="quick", show_default=True, help="Whose sizes and preprocessing.")
-@WORKERS
+@READERS
 @OUT
 @JSON
 def prepare_(out: Path, workers: int | None, as_json: bool, **options: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from xraybench.cli._common import JSON, OUT, names, print_json, show_built_board
+from xraybench.cli._common import JSON, OUT, WORKERS, names, print_json, show_built_board
 from xraybench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def command_line(plan: Plan, options: Mapping[str, Any]) -> str:
 @click.command()
 @run_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a GPU, else one a core.")
+@WORKERS
 @click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="failed", show_default=True,
               help="Which cells are computed (again).")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the cells, what is done and the price; compute nothing.")

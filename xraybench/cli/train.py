@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from xraybench.cli._common import DATA, JSON, OUT, show_built_models
+from xraybench.cli._common import DATA, JSON, OUT, WORKERS, show_built_models
 from xraybench.cli.run import FINISHED_WITH_FAILURES, command_line, plan_of
 
 
@@ -20,7 +20,7 @@ from xraybench.cli.run import FINISHED_WITH_FAILURES, command_line, plan_of
 @click.option("--seeds", default="0", show_default=True, help="Seeds of the models, separated by commas.")
 @click.option("--weights", type=click.Path(path_type=Path), help="First weights of the models: a state dict.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a GPU, else one a core.")
+@WORKERS
 @OUT
 @JSON
 def train(device: str, workers: int | None, out: Path, as_json: bool, **options: Any) -> int:
