@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from xraybench.metrics._draws import generator
 
-ROWS = 16  # that are worked on at once: they stay in the processor's cache
+ENTRIES = 2**16  # that are worked on at once, in whole rows: they stay in the processor's cache
 
 Values = NDArray[np.floating]
 
@@ -44,10 +44,14 @@ def ascending(values: Tensor) -> Tensor:
     """Int64 [B,P]: the order of each row, equal values in any order; numpy sorts several times as fast on a CPU."""
     if values.device.type != "cpu":
         return values.argsort(dim=1)
-    rows = values.detach().numpy()
-    if rows.dtype == np.float32 and not np.isnan(rows).any():
-        return torch.cat([_order_of_floats(piece) for piece in np.split(rows, range(ROWS, len(rows), ROWS))])
-    return torch.from_numpy(np.argsort(rows, axis=1))
+    if values.dtype == torch.float32 and not bool(values.isnan().any()):
+        return torch.cat([_order_of_floats(piece.detach().numpy()) for piece in _pieces(values)])
+    return torch.from_numpy(np.argsort(values.detach().numpy(), axis=1))
+
+
+def _pieces(values: Tensor) -> tuple[Tensor, ...]:
+    """A few rows at a time."""
+    return torch.split(values, max(1, ENTRIES // values.shape[1]))
 
 
 def _order_of_floats(rows: Values) -> Tensor:
@@ -65,9 +69,7 @@ def _order_of_floats(rows: Values) -> Tensor:
 
 def ordered(values: Tensor) -> Tensor:
     """[B,P]: the values of each row, ascending."""
-    if values.device.type != "cpu":
-        return values.sort(1).values
-    return torch.from_numpy(np.sort(values.detach().numpy(), axis=1))
+    return values.gather(1, ascending(values))
 
 
 def _largest(values: Tensor, counts: Tensor) -> Tensor:
@@ -126,26 +128,23 @@ def roc_area(scores: Tensor, positives: Tensor) -> Tensor:
 
     scores [B,P], positives bool [B,P]; NaN where a row has no positive or no negative.
     """
-    rows = zip(scores.detach().cpu().numpy(), positives.cpu().numpy(), strict=True)
-    found = [_chance_above(row[mask], row[~mask]) for row, mask in rows]
-    return torch.tensor(found, dtype=torch.float64, device=scores.device)
-
-
-def _chance_above(inside: Values, outside: Values) -> float:
-    """P(a > b) + P(a = b) / 2 for a of the first and b of the second; numpy finds sorted values in sorted ones fast."""
-    if not inside.size or not outside.size:
-        return float("nan")
-    inside, outside = np.sort(inside), np.sort(outside)
-    twice = np.searchsorted(outside, inside) + np.searchsorted(outside, inside, side="right")
-    return float(twice.sum() / (2 * inside.size * outside.size))
+    order = ascending(scores)
+    hits, ranks = positives.gather(1, order).double(), _ranks(scores.gather(1, order))
+    inside = hits.sum(1)
+    above: Tensor = vecdot(ranks, hits) - inside * (inside + 1) / 2
+    return above / (inside * (positives.shape[1] - inside))
 
 
 def average_ranks(values: Tensor) -> Tensor:
     """Float64 [B,P]: ascending ranks from 1, equal values sharing the mean of theirs."""
     order = ascending(values)
-    rising = values.gather(1, order)
-    shared = _in_groups(rising, lambda starts, counts: starts + (counts.double() + 1) / 2)
+    shared = _ranks(values.gather(1, order))
     return torch.empty_like(shared).scatter_(1, order, shared)
+
+
+def _ranks(rising: Tensor) -> Tensor:
+    """The same of rows that are sorted."""
+    return _in_groups(rising, lambda starts, counts: starts + (counts.double() + 1) / 2)
 
 
 def spearman(one: Tensor, other: Tensor) -> Tensor:
@@ -155,7 +154,7 @@ def spearman(one: Tensor, other: Tensor) -> Tensor:
 
 def spearman_of_ranked(ranks: Tensor, values: Tensor) -> Tensor:
     """The same where the ranks of one are known."""
-    pieces = zip(ranks.split(ROWS), values.split(ROWS), strict=True)
+    pieces = zip(_pieces(ranks), _pieces(values), strict=True)
     return torch.cat([pearson(known, average_ranks(piece)) for known, piece in pieces])
 
 
