@@ -97,9 +97,10 @@ def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
 def _in_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """[B,P]: `value(starts, counts)` of each group of equal neighbours, for all entries of it; places count from 0."""
     width = rows.shape[1]
-    places = torch.arange(width, device=rows.device)
-    found = value(places, torch.ones_like(places)).expand(len(rows), -1)
-    again = functional.pad(rows[:, 1:] == rows[:, :-1], (1, 0)).flatten().nonzero()[:, 0]  # as large as the one before
+    places, flat = torch.arange(width, device=rows.device), rows.flatten()
+    found = value(places, places.new_ones(())).expand(len(rows), -1)
+    again = (flat[1:] == flat[:-1]).nonzero()[:, 0] + 1  # as large as the one before
+    again = again[again % width > 0]  # in the same row
     if len(again):
         begins = (again.diff(prepend=again[:1] - 2) > 1).nonzero()[:, 0]
         counts = begins.diff(append=begins.new_tensor([len(again)]))
