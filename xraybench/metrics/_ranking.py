@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.linalg import vecdot
-from torch.nn import functional
 
 from xraybench.metrics._draws import generator
 
