@@ -41,7 +41,7 @@ def test_doubts_and_failures_are_said(tmp_path):
     assert "uninformative for this task" in text
     assert "gradient (void)" in text
     assert "failed: expected-gradients on small-cnn, seed 0: RuntimeError: out of memory" in text
-    assert "[95 % interval over patients]" in " ".join(text.split())
+    assert "[95 % interval over patients, given these weights]" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import rankdata
 
 from tests.leaderboard.conftest import CONTROLS, METRICS, QUALITY, Recipe, give_scores, write_run
-from xraybench.leaderboard.formats import to_csv, to_json, to_markdown
+from xraybench.leaderboard.board import Absent
+from xraybench.leaderboard.formats import over_seeds, to_csv, to_json, to_markdown
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.results import CellRecord, read_record, write_record
@@ -180,6 +181,31 @@ def test_an_incomplete_row_is_shown_and_not_ranked(tmp_path):
     assert (score.n, score.n_undefined, score.rank) == (60, 0, None)
     assert score.unranked == "incomplete: 4 of 64 images are missing"
     assert row_of(board, "occlusion").scores["srg"].rank is not None
+
+
+@pytest.mark.parametrize(("seeds", "over"), [(4, "patients, given these weights"), (5, "patients and model seeds")])
+def test_a_board_says_what_its_intervals_are_over(tmp_path, seeds, over):
+    """As the statistics do: five model seeds are resampled, fewer are not."""
+    recipe = Recipe(models=("small-cnn",), seeds=tuple(range(seeds)), methods=("gradient",), metrics=("srg",))
+    board = build_board(load_run(write_run(tmp_path / "run", recipe)))
+    assert f"[95 % interval over {over}]" in to_markdown(board)
+
+
+def test_seeds_that_lack_the_same_for_the_same_reason_share_a_line():
+    absent = [
+        Absent(explainer="cam", model="mlp", seed=seed, metric=metric, reason=reason)
+        for seed, metric, reason in [
+            (0, None, "no maps"),
+            (1, None, "no maps"),
+            (1, "srg", "dear"),
+            (2, None, "killed"),
+        ]
+    ]
+    assert over_seeds(absent) == [
+        ["cam", "mlp", "0, 1", "all", "no maps"],
+        ["cam", "mlp", "1", "srg", "dear"],
+        ["cam", "mlp", "2", "all", "killed"],
+    ]
 
 
 def test_rows_are_means_over_seeds_and_a_row_without_one_is_incomplete(tmp_path):

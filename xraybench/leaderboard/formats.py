@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from xraybench.leaderboard.board import Board, Row, Score, Stratum
+from xraybench.leaderboard.board import Absent, Board, Row, Score, Stratum
 from xraybench.leaderboard.rounding import amount, letters, number, span
 from xraybench.results import Interval, MetricInfo
+from xraybench.stats import MIN_SEEDS
 
 CSV_FIELDS = (
     *("task", "source", "preset", "comparability_key", "model", "explainer", "role", "void"),
@@ -71,6 +72,23 @@ def score_text(row: Row, label: str) -> str:
     return f"{interval_text(score)} {letters(score.tie_group)}".rstrip()
 
 
+def resampled(rows: Sequence[Row]) -> str:
+    """What the intervals of these rows are over: a model's weights are given where too few seeds were trained."""
+    seeds: dict[str, int] = {}  # of each model
+    for row in rows:
+        seeds[row.model] = max(seeds.get(row.model, 0), len(row.seeds))
+    several = min(seeds.values(), default=0) >= MIN_SEEDS
+    return "patients and model seeds" if several else "patients, given these weights"
+
+
+def over_seeds(absent: Sequence[Absent]) -> list[list[str]]:
+    """Explainer, model, seeds, metric and reason: seeds that lack the same for the same reason in one line."""
+    seeds: dict[tuple[str, str, str, str], list[int]] = {}
+    for one in absent:
+        seeds.setdefault((one.explainer, one.model, one.metric or "all", one.reason), []).append(one.seed)
+    return [[key[0], key[1], ", ".join(map(str, found)), *key[2:]] for key, found in seeds.items()]
+
+
 def families(metrics: Sequence[MetricInfo]) -> dict[str, list[MetricInfo]]:
     """Metrics by family, in their order."""
     grouped: dict[str, list[MetricInfo]] = {}
@@ -100,8 +118,8 @@ def _markdown_head(board: Board) -> list[str]:
         board.explained,
         *(f"\n{note}" for note in board.notes),
         "",
-        "Mean over images [95 % interval over patients]. Rows that share a letter are not told apart; a is the best",
-        "group. Arrows point to the better side. Reference maps (in italics) are not ranked.",
+        f"Mean over images [95 % interval over {resampled(board.rows)}]. Rows that share a letter are not told",
+        "apart; a is the best group. Arrows point to the better side. Reference maps (in italics) are not ranked.",
     ]
 
 
@@ -134,6 +152,6 @@ def _markdown_absent(board: Board) -> list[str]:
     for title, absent in (("Failed", board.failed), ("Skipped", board.skipped)):
         if absent:
             parts += [f"## {title}", ""]
-            lines = [[one.explainer, one.model, str(one.seed), one.metric or "all", one.reason] for one in absent]
-            parts += [*_table(["explainer", "model", "seed", "metric", "reason"], lines), ""]
+            header = ["explainer", "model", "seed", "metric", "reason"]
+            parts += [*_table(header, over_seeds(absent)), ""]
     return parts

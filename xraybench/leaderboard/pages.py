@@ -25,7 +25,6 @@ from xraybench.leaderboard.similarity import samples_text, to_csv
 from xraybench.leaderboard.tables import build_board
 from xraybench.leaderboard.validity import judge
 from xraybench.results import ComparisonRecord, MetricInfo, replacing
-from xraybench.stats import MIN_SEEDS
 
 PAGES = (
     "index.html",
@@ -222,10 +221,6 @@ def _facts(board: Board) -> dict[str, str]:
     }
 
 
-def _seeds_resampled(board: Board, model: str) -> bool:
-    return any(len(row.seeds) >= MIN_SEEDS for row in board.rows_of(model))
-
-
 @cache
 def environment() -> Environment:
     environment = Environment(
@@ -266,7 +261,8 @@ def _functions() -> Mapping[str, Any]:
         "page_of": page_of,
         "range_text": _range_text,
         "ranks": _ranks,
-        "seeds_resampled": _seeds_resampled,
+        "over_seeds": formats.over_seeds,
+        "resampled": formats.resampled,
         "size": formats.size_text,
         "shown_metrics": _shown_metrics,
         "slug": slug,

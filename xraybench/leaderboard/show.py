@@ -13,7 +13,7 @@ from rich.text import Text
 
 from xraybench.leaderboard.board import Board, ModelRow, Row
 from xraybench.leaderboard.fitting import batched, fitting
-from xraybench.leaderboard.formats import arrow, families, interval_text
+from xraybench.leaderboard.formats import arrow, families, interval_text, resampled
 from xraybench.leaderboard.rounding import letters, number, span
 from xraybench.results import MetricInfo
 
@@ -114,8 +114,9 @@ def _score(row: Row, label: str) -> Text:
 
 def _foot(board: Board, console: Console) -> None:
     console.print(
-        "[dim]Mean over images \\[95 % interval over patients]; rows that share a letter are not told apart, a is the "
-        "best group. ↑ higher, ↓ lower is better; without an arrow: descriptive. Reference maps are not ranked.[/]",
+        f"[dim]Mean over images \\[95 % interval over {resampled(board.rows)}]; rows that share a letter are not told "
+        "apart, a is the best group. ↑ higher, ↓ lower is better; without an arrow: descriptive. Reference maps are "
+        "not ranked.[/]",
         highlight=False,
     )
     for column in board.columns:
