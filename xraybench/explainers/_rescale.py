@@ -41,6 +41,11 @@ class Seen:
         """1 where the input is positive, 0 elsewhere."""
         return (self.input > 0).to(self.input)
 
+    @cached_property
+    def size(self) -> Tensor:
+        """The input's modulus, and never 0."""
+        return self.input.abs().clamp_(min=torch.finfo(self.input.dtype).tiny)
+
 
 @dataclass(frozen=True)
 class _Reference:
@@ -139,7 +144,7 @@ class _Sloped(torch.autograd.Function):
 
 
 class _Rectified(_Sloped):
-    """A ReLU: where image and baseline are on one side its differences cancel, where they are not none is rounded away.
+    """A ReLU's slope without differences: |x0| / (|x0| + f(-x)) where x0 is positive, f(x) / (|x0| + f(x)) elsewhere.
 
     On a CPU so many images at once that what stands between them and their result stays in the cache.
     """
@@ -150,11 +155,9 @@ class _Rectified(_Sloped):
         result = torch.empty_like(output)
         step = len(inputs) if inputs.is_cuda else max(1, CACHED // seen.input.numel())
         for x, y, given, made in zip(*(t.split(step) for t in (inputs, output, gradients[0], result)), strict=True):
-            difference = x - seen.input
-            torch.sub(y, seen.output, out=made).div_(difference)
-            if bool(made.sum().isnan()):  # x is x0 somewhere
-                torch.where(difference == 0, seen.positive, made, out=made)
-            made.mul_(given)
+            far = torch.addcmul(y, seen.positive, x, value=-1)  # f(x) - x is f(-x)
+            torch.lerp(far, seen.size, seen.positive, out=made)
+            made.div_(far.add_(seen.size)).mul_(given)
         return result, None, None, None
 
 
