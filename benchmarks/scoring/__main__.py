@@ -1,7 +1,7 @@
 """What scoring takes beside what it cannot do without, and beside its peers: `python -m benchmarks.scoring [--quick]`.
 
 Every figure is the median ratio of interleaved pairs, with a 95 % interval of that median; each stands beside the
-figure to reach. One thread on a CPU, as cells are computed. Run it alone on the machine: some 8 minutes on two cores;
+figure to reach. One thread on a CPU, as cells are computed. Run it alone on the machine: some 13 minutes;
 `--quick` a minute, with fewer pairs and images. How many pairs there were stands beside each figure in `--json`.
 """
 
