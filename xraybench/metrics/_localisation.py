@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from xraybench.errors import NotApplicableError
@@ -22,8 +23,9 @@ def region_of(evidence: Evidence | Annotated, name: str) -> Tensor:
 
 
 def undefined(maps: Tensor) -> Tensor:
-    """Bool [B]: maps [B,...] with a value that is not a finite number."""
-    return ~maps.flatten(1).isfinite().all(1)
+    """Bool [B]: maps [B,...] with a value that is not a finite number: NaN is the largest and the smallest of any."""
+    flat = maps.flatten(1)
+    return ~(flat.amax(1).isfinite() & flat.amin(1).isfinite())
 
 
 def blank(maps: Tensor) -> Tensor:
@@ -42,7 +44,7 @@ def localise(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
 
 
 def _localised(maps: Tensor, regions: Tensor, score: Score) -> Tensor:
-    nothing_to_find = ~regions.any(1) | regions.all(1)
+    nothing_to_find = blank(regions.view(torch.uint8))  # empty, or everywhere
     scores = score(maps, regions).masked_fill(blank(maps), 0.0)
     return scores.masked_fill(nothing_to_find | undefined(maps), float("nan"))
 
