@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TypeVar
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
-Report = Callable[[str, int, int], None]  # what, done, total
+from xraybench.executors.local import Job, Report, Result, Work
 
 
 class InlineExecutor(AbstractContextManager["InlineExecutor"]):
@@ -20,9 +17,7 @@ class InlineExecutor(AbstractContextManager["InlineExecutor"]):
     def __exit__(self, *ended: object) -> None:
         """There is nothing to end."""
 
-    def map(
-        self, work: Callable[[Job, Report], Result], jobs: Sequence[Job]
-    ) -> Iterator[tuple[Job, Result | Exception]]:
+    def map(self, work: Work[Job, Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result | Exception]]:
         """Each job with its result, or with the error that ended it, in order."""
         for job in jobs:
             result: Result | Exception

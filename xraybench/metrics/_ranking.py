@@ -105,7 +105,7 @@ def _in_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tenso
         counts = begins.diff(append=begins.new_tensor([len(again)]))
         starts = again[begins] - 1
         shared = value(starts % width, counts + 1)
-        found = found.flatten()  # a copy
+        found = found.flatten()  # no longer one row for all
         found[starts], found[again] = shared, shared.repeat_interleave(counts, output_size=len(again))
     return found.view(rows.shape)
 
