@@ -25,6 +25,7 @@ from zennit.core import Composite
 from xraybench import registry
 from xraybench.counting import counting
 from xraybench.errors import NotApplicableError
+from xraybench.executors.freed_memory import keep_freed_memory
 from xraybench.explainers import _relevance
 from xraybench.explaining import ExplainAgain
 from xraybench.spec import Context, Explainer
@@ -177,6 +178,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    keep_freed_memory()  # as every process that explains
     case = case_of(asked.model, asked.side, asked.images, asked.device)
     rows, skipped = [], {}
     for name in asked.names or [*registry.EXPLAINERS, *EXTRA]:

@@ -20,6 +20,7 @@ from benchmarks.scoring import beside_forwards, beside_full_cca, beside_quantus
 from benchmarks.scoring.case import case_of
 from benchmarks.scoring.growth import Taken, growth
 from benchmarks.scoring.pairs import Ratio
+from xraybench.executors.freed_memory import keep_freed_memory
 from xraybench.metrics.avg_sensitivity import AvgSensitivity
 from xraybench.metrics.insertion_auc import InsertionAuc
 from xraybench.metrics.max_sensitivity import MaxSensitivity
@@ -138,6 +139,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as every process that scores
     scale = Scale(3, 1, 1, 8, 1000, asked.device) if asked.quick else Scale(20, 20, 5, 16, 2000, asked.device)
     found: dict[str, dict[str, Any]] = {}
     for figure in figures(scale):

@@ -17,6 +17,7 @@ import torch
 from benchmarks.scoring.case import case_of
 from benchmarks.scoring.pairs import seconds_of
 from xraybench import registry
+from xraybench.executors.freed_memory import keep_freed_memory
 from xraybench.spec import Evidence
 
 METRICS = ("srg(steps=4)", "faithfulness-correlation(draws=4)", "pixel-auprc", "pixel-auroc", "sparseness")
@@ -45,6 +46,7 @@ def growth(images: int, side: int) -> list[Taken]:
 def measure(images: int, side: int) -> Taken:
     """In this process, which should have done nothing else."""
     torch.set_num_threads(1)
+    keep_freed_memory()  # as every process that scores
     _score(case_of("small-cnn", side, BATCH, "cpu", BATCH).fresh())  # what libraries take once
     evidence = case_of("small-cnn", side, images, "cpu", BATCH).fresh()
     before = _peak()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
+from xraybench.executors.freed_memory import keep_freed_memory
 from xraybench.executors.local import Job, Report, Result, Work
 
 
@@ -13,6 +14,10 @@ class InlineExecutor(AbstractContextManager["InlineExecutor"]):
 
     def __init__(self, on_event: Report) -> None:
         self._on_event = on_event
+
+    def __enter__(self) -> InlineExecutor:
+        keep_freed_memory()
+        return self
 
     def __exit__(self, *ended: object) -> None:
         """There is nothing to end."""

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from xraybench.executors.freed_memory import keep_freed_memory
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Report = Callable[[str, int, int], None]  # what, done, total
@@ -91,6 +93,7 @@ def _start_worker(events: SimpleQueue[Any], devices: SimpleQueue[int] | None) ->
     _worker_events = events
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     os.environ["OMP_NUM_THREADS"] = "1"
+    keep_freed_memory()
     if devices is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(devices.get())
     threading.Thread(target=_end_with_parent, daemon=True).start()

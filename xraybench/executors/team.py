@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
+from xraybench.executors.freed_memory import keep_freed_memory
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Report = Callable[[str, int, int], None]  # what, done, total
@@ -32,6 +34,7 @@ class TeamExecutor:
     def __enter__(self) -> TeamExecutor:
         import torch
 
+        keep_freed_memory()
         gpus = torch.cuda.device_count() if self._device != "cpu" else 0
         if gpus:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
