@@ -64,9 +64,10 @@ def sensitivity(
     """Metrics on slightly changed images over their explanations."""
     explain, metrics = case.explain(explainer), [kind() for kind in kinds]
     altered = [case.evidence.images + change for change in changes(case.evidence, metrics[0])]
+    maps = case.fresh().maps
 
     def score() -> None:
-        here = case.fresh(explain=explain)
+        here = case.fresh(explain=explain, maps=maps)
         for metric in metrics:
             metric(here)
 
@@ -77,8 +78,9 @@ def randomisation(explainer: str, case: Case, pairs: int) -> Ratio:
     """mprt over the explanations of its randomised models."""
     explain, metric = case.explain(explainer), Mprt()
     models = [copy.deepcopy(model) for model in metric._models(case.evidence)]
+    maps = case.fresh().maps
     return interleaved(
-        lambda: metric(case.fresh(explain=explain)),
+        lambda: metric(case.fresh(explain=explain, maps=maps)),
         lambda: [explain(case.evidence.images, model) for model in models],
         pairs,
     )

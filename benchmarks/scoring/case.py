@@ -40,10 +40,11 @@ class Case:
     context: Context
 
     def fresh(self, seed: int = 0, **changes: Any) -> Evidence:
-        """The evidence with a random map, and with nothing computed yet."""
-        draw = torch.Generator().manual_seed(seed)
-        maps = torch.randn(self.evidence.maps.shape, generator=draw).to(self.evidence.maps)
-        return dataclasses.replace(self.evidence, **({"maps": maps, "shared": {}} | changes))
+        """The evidence with random maps, unless others are given, and with nothing computed yet."""
+        if "maps" not in changes:
+            draw = torch.Generator().manual_seed(seed)
+            changes["maps"] = torch.randn(self.evidence.maps.shape, generator=draw).to(self.evidence.maps)
+        return dataclasses.replace(self.evidence, **({"shared": {}} | changes))
 
     def explain(self, name: str) -> ExplainAgain:
         """An explainer bound to the images."""

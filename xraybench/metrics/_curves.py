@@ -57,8 +57,9 @@ def _curve(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
 
 
 def _places(evidence: Evidence) -> Tensor:
-    """Int32 [B,P]: the place of each pixel in its map's order, 0 for the most relevant."""
-    return in_parts(lambda some, seeds: places(some.flatten(1), seeds).int(), evidence.maps, evidence.seeds)
+    """[B,P] of the images' own type: the place of each pixel in its map's order, 0 for the most relevant."""
+    kind = evidence.images.dtype  # float32 counts to 2^24 pixels
+    return in_parts(lambda some, seeds: places(some.flatten(1), seeds).to(kind), evidence.maps, evidence.seeds)
 
 
 def _between(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
@@ -67,10 +68,10 @@ def _between(evidence: Evidence, name: Name, removal: Removal) -> Tensor:
     place = evidence.once("places of the pixels", lambda: _places(evidence)).view_as(maps)
     inner = counts(maps[0].numel(), removal.steps)[1:-1].to(maps.device)
     rows = torch.arange(len(maps), device=maps.device).repeat_interleave(len(inner))
-    tops = inner.repeat(len(maps))
+    tops = inner.to(place).repeat(len(maps))
 
     def images(some: slice) -> Tensor:
-        top = (place.index_select(0, rows[some]) < tops[some, None, None])[:, None]
-        return fill(rows[some], top if name == "insertion" else ~top)
+        here, top = place.index_select(0, rows[some])[:, None], tops[some, None, None, None]
+        return fill(rows[some], here.lt_(top) if name == "insertion" else here.ge_(top))
 
     return target_logits(evidence, rows, images).view(len(maps), len(inner))

@@ -15,7 +15,9 @@ from xraybench.metrics._parts import in_parts
 from xraybench.spec import Evidence
 
 Fill = Callable[[Tensor, Tensor], Tensor]
-"""(rows int64 [N], keep bool [N,1,H,W]) -> the evidence's images `rows` with all pixels but `keep` replaced."""
+"""(rows int64 [N], keep [N,1,H,W]) -> the evidence's images `rows` with all pixels but `keep` replaced.
+
+keep: bool, or 0 and 1 of the images' type."""
 
 BLUR = 0.1  # standard deviation as a share of the shorter side
 NOISE = 0.01  # standard deviation as a share of the image's range of values
@@ -35,7 +37,7 @@ def _noisy_linear(evidence: Evidence) -> Fill:
 
     def fill(rows: Tensor, keep: Tensor) -> Tensor:
         images = evidence.images[rows]
-        return _chosen(keep, images, linear_imputation(images, keep) + noise[rows])
+        return _chosen(keep, images, linear_imputation(images, keep.bool()) + noise[rows])
 
     return fill
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -93,21 +94,56 @@ def hits_of_top(values: Tensor, regions: Tensor, counts: Tensor) -> Tensor:
     return ((above & regions).sum(1, keepdim=True) + expected)[:, 0]
 
 
+@dataclass(frozen=True)
+class _Ties:
+    """Groups of equal neighbours in sorted rows: where each begins, the other members, and how many of these it has.
+
+    Places in the rows one after the other, int64 [G] and [T]; int64 [G].
+    """
+
+    starts: Tensor
+    others: Tensor
+    counts: Tensor
+
+    @staticmethod
+    def of(rows: Tensor) -> _Ties:
+        """Of rows [B,P]."""
+        flat = rows.flatten()
+        others = (flat[1:] == flat[:-1]).nonzero()[:, 0] + 1  # as large as the one before
+        others = others[others % rows.shape[1] > 0]  # in the same row
+        begins = (others.diff(prepend=others[:1] - 2) > 1).nonzero()[:, 0]
+        counts = begins.diff(append=begins.new_tensor([len(others)]))
+        return _Ties(others[begins] - 1, others, counts)
+
+    def members(self, values: Tensor) -> Tensor:
+        """A value of each group [G], for each member [G+T]: all that begin one, then the others."""
+        return torch.cat([values, values.repeat_interleave(self.counts, output_size=len(self.others))])
+
+
 def _in_groups(rows: Tensor, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """[B,P]: `value(starts, counts)` of each group of equal neighbours, for all entries of it; places count from 0."""
-    width = rows.shape[1]
-    places, flat = torch.arange(width, device=rows.device), rows.flatten()
+    width, ties = rows.shape[1], _Ties.of(rows)
+    places = torch.arange(width, device=rows.device)
     found = value(places, places.new_ones(())).expand(len(rows), -1)
-    again = (flat[1:] == flat[:-1]).nonzero()[:, 0] + 1  # as large as the one before
-    again = again[again % width > 0]  # in the same row
-    if len(again):
-        begins = (again.diff(prepend=again[:1] - 2) > 1).nonzero()[:, 0]
-        counts = begins.diff(append=begins.new_tensor([len(again)]))
-        starts = again[begins] - 1
-        shared = value(starts % width, counts + 1)
+    if len(ties.others):
         found = found.flatten()  # no longer one row for all
-        found[starts], found[again] = shared, shared.repeat_interleave(counts, output_size=len(again))
+        found[torch.cat([ties.starts, ties.others])] = ties.members(value(ties.starts % width, ties.counts + 1))
     return found.view(rows.shape)
+
+
+def _rank_sums(rising: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Float64 [B] and [B]: the sum of ranks of sorted rows, each times its weight (float64 [B,P]), and of their squared
+    distances from their mean, P(P^2-1)/12 less t(t^2-1)/12 for every t that are equal.
+    """
+    width, ties = rising.shape[1], _Ties.of(rising)
+    sums = weights @ torch.arange(1, width + 1, dtype=torch.float64, device=rising.device)
+    squares = sums.new_full(sums.shape, width * (width**2 - 1))
+    if len(ties.others):
+        inside, alike = torch.cat([ties.starts, ties.others]), ties.counts + 1
+        moved = ties.members(ties.starts + ties.counts / 2) - inside  # from the place to the mean of all places
+        sums.index_add_(0, inside // width, weights.flatten()[inside] * moved)
+        squares.index_add_(0, ties.starts // width, -(alike * (alike**2 - 1)).double())
+    return sums, squares / 12
 
 
 def average_precision(scores: Tensor, positives: Tensor) -> Tensor:
@@ -129,22 +165,17 @@ def roc_area(scores: Tensor, positives: Tensor) -> Tensor:
     scores [B,P], positives bool [B,P]; NaN where a row has no positive or no negative.
     """
     order = ascending(scores)
-    hits, ranks = positives.gather(1, order).double(), _ranks(scores.gather(1, order))
+    hits = positives.gather(1, order).double()
     inside = hits.sum(1)
-    above: Tensor = vecdot(ranks, hits) - inside * (inside + 1) / 2
+    above = _rank_sums(scores.gather(1, order), hits)[0] - inside * (inside + 1) / 2
     return above / (inside * (positives.shape[1] - inside))
 
 
 def average_ranks(values: Tensor) -> Tensor:
     """Float64 [B,P]: ascending ranks from 1, equal values sharing the mean of theirs."""
     order = ascending(values)
-    shared = _ranks(values.gather(1, order))
+    shared = _in_groups(values.gather(1, order), lambda starts, counts: starts + (counts.double() + 1) / 2)
     return torch.empty_like(shared).scatter_(1, order, shared)
-
-
-def _ranks(rising: Tensor) -> Tensor:
-    """The same of rows that are sorted."""
-    return _in_groups(rising, lambda starts, counts: starts + (counts.double() + 1) / 2)
 
 
 def spearman(one: Tensor, other: Tensor) -> Tensor:
@@ -154,8 +185,13 @@ def spearman(one: Tensor, other: Tensor) -> Tensor:
 
 def spearman_of_ranked(ranks: Tensor, values: Tensor) -> Tensor:
     """The same where the ranks of one are known."""
-    pieces = zip(_pieces(ranks), _pieces(values), strict=True)
-    return torch.cat([pearson(known, average_ranks(piece)) for known, piece in pieces])
+    parts = []
+    for known, piece in zip(_pieces(ranks), _pieces(values), strict=True):
+        order, centred = ascending(piece), known - (known.shape[1] + 1) / 2
+        products, squares = _rank_sums(piece.gather(1, order), centred.gather(1, order))
+        length = (squares * vecdot(centred, centred)).sqrt()
+        parts.append((products / length).masked_fill(length == 0, float("nan")))
+    return torch.cat(parts)
 
 
 def pearson(one: Tensor, other: Tensor) -> Tensor:
