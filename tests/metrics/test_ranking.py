@@ -1,13 +1,14 @@
-"""Orders and ranks of rows against numpy and scipy, whatever floats there are."""
+"""Orders, ranks and what is computed from them against numpy, scipy and scikit-learn, whatever floats there are."""
 
 import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import rankdata
+from scipy.stats import rankdata, spearmanr
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from xraybench.metrics._ranking import ascending, average_ranks
+from xraybench.metrics._ranking import ascending, average_precision, average_ranks, roc_area, spearman
 
 FLOATS = st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, 1e-45, -1e-45, np.inf, -np.inf])
 ROWS = arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 40)), elements=FLOATS)
@@ -22,6 +23,32 @@ def test_an_order_is_numpys_stable_one(rows):
 @given(ROWS)
 def test_ranks_are_scipys(rows):
     np.testing.assert_array_equal(average_ranks(torch.from_numpy(rows)).numpy(), rankdata(rows, axis=1))
+
+
+FEW = arrays(np.float32, st.tuples(st.just(4), st.integers(2, 40)), elements=st.sampled_from([-1.5, 0.0, 0.25, 3.0]))
+
+
+@given(FEW)
+def test_correlations_of_ranks_are_scipys_in_rows_with_many_equal_values(rows):
+    one, other = rows[:2], rows[2:]
+    found = spearman(torch.from_numpy(one), torch.from_numpy(other)).numpy()
+    told = [a.min() < a.max() and b.min() < b.max() for a, b in zip(one, other, strict=True)]
+    expected = [spearmanr(a, b).statistic if fine else np.nan for a, b, fine in zip(one, other, told, strict=True)]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@given(FEW)
+def test_areas_are_scikit_learns_in_rows_with_many_equal_values(rows):
+    scores, inside = rows[:2], rows[2:] > 0
+    inside[:, 0], inside[:, 1] = True, False
+    roc, precision = (
+        area(torch.from_numpy(scores), torch.from_numpy(inside)) for area in (roc_area, average_precision)
+    )
+    pairs = list(zip(inside, scores, strict=True))
+    np.testing.assert_allclose(roc.numpy(), [roc_auc_score(*pair) for pair in pairs], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        precision.numpy(), [average_precision_score(*pair) for pair in pairs], rtol=0, atol=1e-12
+    )
 
 
 def test_an_undefined_value_comes_last_whatever_its_sign():

@@ -140,7 +140,9 @@ def _rank_sums(rising: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     squares = sums.new_full(sums.shape, width * (width**2 - 1))
     if len(ties.others):
         inside, alike = torch.cat([ties.starts, ties.others]), ties.counts + 1
-        moved = ties.members(ties.starts + ties.counts / 2) - inside  # from the place to the mean of all places
+        moved = (
+            ties.members(ties.starts + ties.counts.double() / 2) - inside
+        )  # from the place to the mean of all places
         sums.index_add_(0, inside // width, weights.flatten()[inside] * moved)
         squares.index_add_(0, ties.starts // width, -(alike * (alike**2 - 1)).double())
     return sums, squares / 12
