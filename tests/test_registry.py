@@ -28,6 +28,7 @@ PACKAGE = Path(__file__).parent / "plugin_package"
         ("lrp-epsilon-plus-flat(bn=canonised)", Call("lrp-epsilon-plus-flat", {"bn": "canonised"})),
         ("captum:Occlusion(strides=[1, 8, 8])", Call("captum:Occlusion", {"strides": [1, 8, 8]})),
         ('x(name="a b", on=true)', Call("x", {"name": "a b", "on": True})),
+        ("x(on=True, off=False, most=None)", Call("x", {"on": True, "off": False, "most": None})),
     ],
 )  # fmt: skip
 def test_calls_are_read(text, expected):
@@ -38,6 +39,11 @@ def test_calls_are_read(text, expected):
 def test_what_is_not_a_call_is_a_usage_error(text):
     with pytest.raises(UsageError):
         parse_call(text)
+
+
+def test_a_parameter_given_twice_is_a_usage_error():
+    with pytest.raises(UsageError, match="gives 'masks' twice"):
+        parse_call("rise(masks=500, p=0.25, masks=20)")
 
 
 WORDS = st.from_regex(r"[a-z]{1,8}", fullmatch=True).filter(lambda word: word not in ("true", "false", "inf", "nan"))

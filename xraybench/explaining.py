@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from xraybench.counting import counting
 from xraybench.errors import ValidationError
 from xraybench.spec import TRAINING_MEAN, Context, Contrasting, Cost, Explainer, NamesBaseline
+from xraybench.untouched import untouched
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,25 @@ def checked(maps: Tensor, images: Tensor) -> Tensor:
 
 
 def explain(explain_again: ExplainAgain, images: Tensor) -> tuple[Tensor, Cost]:
-    """Maps [B,H,W] of the images, and what they cost per image."""
+    """Maps [B,H,W] of the images, and what they cost per image.
+
+    ValidationError where images, context or model are changed on the way, or a map that is not signed has a negative
+    value.
+    """
+    explainer, context = explain_again.explainer, explain_again.context
+    lent = {"images": images, "baseline": context.baseline, "background": context.background}
     if images.is_cuda:
         torch.cuda.reset_peak_memory_stats()
-    with counting(explain_again.model) as count:
+    with untouched(explain_again.model, lent), counting(explain_again.model) as count:
         start = time.perf_counter()
         maps = explain_again(images)
         if images.is_cuda:
             torch.cuda.synchronize()
         seconds = time.perf_counter() - start
+    if not explainer.signed and float(maps.min()) < 0:
+        raise ValidationError(
+            f"the least value of its maps is {float(maps.min()):.2g}", "an explainer with negative values is signed"
+        )
     n = len(images)
     return maps, Cost(count.forwards / n, count.backwards / n, 1000 * seconds / n, _peak_bytes(images))
 

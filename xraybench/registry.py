@@ -11,6 +11,7 @@ import importlib
 import re
 import tomllib
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -206,19 +207,30 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+PYTHONS = {"True": True, "False": False, "None": None}  # as the docs print defaults
+
+
 def parse_call(text: str) -> Call:
-    """Read `name` or `name(key=value, ...)`; values are TOML (numbers, true, "text") or bare words."""
+    """Read `name` or `name(key=value, ...)`; values are TOML (numbers, true, "text"), Python's True, False and None, or
+    bare words.
+    """
     match = re.fullmatch(r"\s*([\w:.+-]+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
     if not match:
         raise UsageError(f"cannot read {text!r}", 'write a name, or a name with parameters: "rise(masks=500)"')
     pairs = re.split(r",(?![^\[]*\])", match[2]) if match[2] and match[2].strip() else []
-    return Call(match[1], dict(_parameter(pair, text) for pair in pairs))
+    parameters = [_parameter(pair, text) for pair in pairs]
+    twice = [key for key, count in Counter(key for key, _ in parameters).items() if count > 1]
+    if twice:
+        raise UsageError(f"{text!r} gives {twice[0]!r} twice", "several settings are several calls: a(x=1),a(x=2)")
+    return Call(match[1], dict(parameters))
 
 
 def _parameter(pair: str, text: str) -> tuple[str, Any]:
     key, separator, value = (part.strip() for part in pair.partition("="))
     if not separator or not key.isidentifier() or not value:
         raise UsageError(f"cannot read the parameter {pair.strip()!r} of {text!r}", "parameters are key=value")
+    if value in PYTHONS:
+        return key, PYTHONS[value]
     try:
         return key, tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:

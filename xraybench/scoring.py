@@ -10,6 +10,7 @@ from torch import Tensor
 from xraybench.counting import counting
 from xraybench.errors import ValidationError
 from xraybench.spec import Evidence, Metric, ReExplaining
+from xraybench.untouched import untouched
 
 REASONS = {
     "finding": "the data have no finding masks",
@@ -19,6 +20,7 @@ REASONS = {
     "explain": "the map does not depend on the model",
     "baseline": "the explainer has no baseline that a twin could take the place of",
 }
+ROUNDING = 1e-5  # by which a score may lie outside its metric's range
 ONE_LABEL = "each label has its own map, and a twin lacks all findings, not that label's alone"
 
 
@@ -51,11 +53,21 @@ def why_not(metric: Metric, evidence: Evidence, explainer_cost: int) -> str | No
 
 
 def score(metric: Metric, evidence: Evidence) -> Scored:
-    """The metric's scores of the evidence; ValidationError where they are not one number an image."""
-    with counting(evidence.model) as count:
+    """The metric's scores of the evidence.
+
+    ValidationError where they are not one number an image, or lie outside the metric's range; or where maps, images,
+    regions or model are changed on the way.
+    """
+    lent = {"maps": evidence.maps, "images": evidence.images}
+    lent |= {f"region {name}": region for name, region in evidence.regions.items()}
+    with untouched(evidence.model, lent), counting(evidence.model) as count:
         start = time.perf_counter()
         scores = metric(evidence).detach().double().cpu()
         seconds = time.perf_counter() - start
     if tuple(scores.shape) != (len(evidence.maps),):
         raise ValidationError(f"scores have shape {tuple(scores.shape)}", "a metric returns one score an image")
+    low, high = metric.range
+    outside = scores[(scores < low - ROUNDING) | (scores > high + ROUNDING)]
+    if len(outside):
+        raise ValidationError(f"a score of {float(outside[0]):.6g}", f"the metric's range is {low:g} to {high:g}")
     return Scored(scores, seconds, count.image_forwards)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
+from xraybench.errors import UsageError
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -298,6 +300,10 @@ class ReExplaining:
 
     patients: int | None = None
     price_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.patients is not None and self.patients < 1:
+            raise UsageError(f"patients={self.patients}", "at least one, or none where all are meant")
 
 
 @dataclass(frozen=True)

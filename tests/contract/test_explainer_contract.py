@@ -8,12 +8,13 @@ from torch import nn
 
 from xraybench import registry
 from xraybench.checks import check_explainer, small_models
-from xraybench.checks.explainer import SMALL, same_among_many, state_of, trial
+from xraybench.checks.explainer import SMALL, same_among_many, trial
 from xraybench.checks.families import FAMILIES, network
 from xraybench.checks.matrix import FEW
 from xraybench.checks.plugin import check_named
 from xraybench.errors import NotApplicableError
 from xraybench.spec import Context, Explainer, explainer
+from xraybench.untouched import state_of
 
 PEERS = ("captum:GradientShap", "captum:Occlusion", "captum:GuidedBackprop", "zennit:EpsilonGammaBox")
 CALLS = [name + FEW.get(name, "") for name in registry.EXPLAINERS] + list(PEERS)

@@ -16,6 +16,7 @@ from xraybench import registry
 from xraybench.counting import counting
 from xraybench.errors import NotApplicableError
 from xraybench.spec import ClassAgnostic, Context, Explainer
+from xraybench.untouched import changed, state_of
 
 SLACK = 1.05  # what an explainer may spend over its declared price
 IMAGES, SIDE = 6, 32
@@ -191,31 +192,6 @@ def _fail_forward(module: nn.Module, inputs: Any, output: Tensor) -> None:
 def _fail_backward(module: nn.Module, inputs: Any, output: Tensor) -> None:
     if output.requires_grad:
         output.register_hook(lambda gradient: _fail_forward(module, inputs, gradient))
-
-
-def state_of(model: nn.Module) -> dict[str, Any]:
-    """All that an explainer must leave as it was, by name."""
-    state: dict[str, Any] = {f"value of {name}": tensor.clone() for name, tensor in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        state[f"requires_grad of {name}"] = parameter.requires_grad
-        state[f"grad of {name}"] = None if parameter.grad is None else parameter.grad.clone()
-    for name, module in model.named_modules():
-        state[f"mode of {name or 'the model'}"] = module.training
-        hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
-        state[f"hooks of {name or 'the model'}"] = tuple(tuple(table.values()) for table in hooks)
-        state[f"type of {name or 'the model'}"] = type(module)
-    return state
-
-
-def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """What differs between two states, or nothing."""
-    if before.keys() != after.keys():
-        return f"submodules or parameters came or went: {sorted(before.keys() ^ after.keys())[:3]}"
-    for name, value in before.items():
-        same = torch.equal(value, after[name]) if isinstance(value, Tensor) else value == after[name]
-        if not same:
-            return f"the {name} changed"
-    return ""
 
 
 def _explains_the_logit(case: Trial) -> str:

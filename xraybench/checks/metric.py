@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xraybench.checks.explainer import Finding, changed, small_models, state_of
+from xraybench.checks.explainer import Finding, small_models
 from xraybench.errors import NotApplicableError
 from xraybench.explaining import ExplainAgain
 from xraybench.registry import Call, build
 from xraybench.spec import Annotated, Context, Cost, Evidence, Metric, Twins
+from xraybench.untouched import changed, state_of
 
 IMAGES, SIDE = 6, 32
 TOLERANCE = 1e-5

@@ -32,6 +32,7 @@ class RadiographChange(ReExplaining):
     change: ClassVar[str]  # what is changed, in a word
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.amount <= 0:
             raise UsageError(f"amount={self.amount}", "it must be positive: both +amount and -amount are measured")
 

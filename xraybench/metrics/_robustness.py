@@ -29,6 +29,7 @@ class Robustness(ReExplaining):
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.draws < 1 or self.radius <= 0:
             raise UsageError(f"draws={self.draws}, radius={self.radius}", "both must be positive")
 

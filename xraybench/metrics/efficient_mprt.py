@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from xraybench.errors import UsageError
 from xraybench.spec import Evidence, MetricNeeds, ReExplaining
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ class EfficientMprt(ReExplaining):
     reference: ClassVar[str] = "Hedström et al., Sanity checks revisited, NeurIPS XAIA workshop 2023 (eMPRT, eq. 5)"
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"explain"})
     version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bins < 2:
+            raise UsageError(f"bins={self.bins}", "a histogram of fewer than two bins has no entropy")
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """One explanation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from xraybench.errors import UsageError
 from xraybench.spec import Evidence, MetricNeeds, ReExplaining
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class InputInvariance(ReExplaining):
     reference: ClassVar[str] = "Kindermans et al., The (un)reliability of saliency methods, 2017 (section 2)"
     needs: ClassVar[frozenset[MetricNeeds]] = frozenset({"explain"})
     version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shift == 0:
+            raise UsageError(f"shift={self.shift}", "inputs that are not shifted test nothing")
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """One explanation."""

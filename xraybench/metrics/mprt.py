@@ -49,6 +49,7 @@ class Mprt(ReExplaining):
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.stages < 1:
             raise UsageError(f"mprt cannot have {self.stages} stages", "stages=4 is the default; 1 is the least")
         if self.order not in ORDERS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from xraybench.errors import UsageError
 from xraybench.metrics.mprt import Mprt
 from xraybench.spec import Evidence
 
@@ -27,6 +28,11 @@ class SmoothMprt(Mprt):
     noise: float = 0.1
 
     reference: ClassVar[str] = "Hedström et al., Sanity checks revisited, NeurIPS XAIA workshop 2023 (sMPRT, eq. 3)"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.draws < 1 or self.noise <= 0:
+            raise UsageError(f"draws={self.draws}, noise={self.noise}", "both must be positive")
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """The maps of the trained model and of every stage, each `draws` times."""
