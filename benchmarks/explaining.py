@@ -25,9 +25,9 @@ from zennit.core import Composite
 from xraybench import registry
 from xraybench.counting import counting
 from xraybench.errors import NotApplicableError
-from xraybench.executors.freed_memory import keep_freed_memory
 from xraybench.explainers import _relevance
 from xraybench.explaining import ExplainAgain
+from xraybench.memory import keep_freed_memory
 from xraybench.spec import Context, Explainer
 
 BATCHES = (4, 8, 16, 32, 64)

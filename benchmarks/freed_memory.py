@@ -22,8 +22,8 @@ from benchmarks.choices import steps
 from benchmarks.explaining import case_of
 from benchmarks.training import Case, median, seconds
 from xraybench import registry
-from xraybench.executors.freed_memory import keep_freed_memory
 from xraybench.explaining import ExplainAgain
+from xraybench.memory import keep_freed_memory
 
 TRAINING = (Case("small-cnn", 64, 64, 640), Case("densenet-tiny", 64, 64, 640), Case("densenet121", 224, 8, 16))
 EXPLAINING = (Case("small-cnn", 64, 16, 64), Case("densenet-tiny", 64, 16, 64), Case("densenet121", 224, 6, 18))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
 import time
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from xraybench.counting import counting
 from xraybench.errors import ValidationError
+from xraybench.memory import peak_memory
 from xraybench.spec import TRAINING_MEAN, Context, Contrasting, Cost, Explainer, NamesBaseline
 from xraybench.untouched import untouched
 
@@ -78,24 +78,16 @@ def explain(explain_again: ExplainAgain, images: Tensor) -> tuple[Tensor, Cost]:
     """
     explainer, context = explain_again.explainer, explain_again.context
     lent = {"images": images, "baseline": context.baseline, "background": context.background}
-    if images.is_cuda:
-        torch.cuda.reset_peak_memory_stats()
-    with untouched(explain_again.model, lent), counting(explain_again.model) as count:
+    model = explain_again.model
+    with untouched(model, lent), counting(model) as count, peak_memory(images.is_cuda) as peak:
         start = time.perf_counter()
         maps = explain_again(images)
         if images.is_cuda:
             torch.cuda.synchronize()
-        seconds = time.perf_counter() - start
+        seconds, peak_bytes = time.perf_counter() - start, peak()
     if not explainer.signed and float(maps.min()) < 0:
         raise ValidationError(
             f"the least value of its maps is {float(maps.min()):.2g}", "an explainer with negative values is signed"
         )
     n = len(images)
-    return maps, Cost(count.forwards / n, count.backwards / n, 1000 * seconds / n, _peak_bytes(images))
-
-
-def _peak_bytes(images: Tensor) -> int:
-    """Peak memory of the device, or of this process since it started where it computes on the CPU."""
-    if images.is_cuda:
-        return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return maps, Cost(count.forwards / n, count.backwards / n, 1000 * seconds / n, peak_bytes)

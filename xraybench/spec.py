@@ -155,7 +155,10 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Cost:
-    """What explaining an image took: means over images."""
+    """What explaining an image took: means over images.
+
+    peak_bytes: the most that the GPU held while they were explained; on a CPU the process, with its libraries and data.
+    """
 
     forwards: float
     backwards: float

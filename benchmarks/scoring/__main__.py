@@ -20,7 +20,7 @@ from benchmarks.scoring import beside_forwards, beside_full_cca, beside_quantus
 from benchmarks.scoring.case import case_of
 from benchmarks.scoring.growth import Taken, growth
 from benchmarks.scoring.pairs import Ratio
-from xraybench.executors.freed_memory import keep_freed_memory
+from xraybench.memory import keep_freed_memory
 from xraybench.metrics.avg_sensitivity import AvgSensitivity
 from xraybench.metrics.insertion_auc import InsertionAuc
 from xraybench.metrics.max_sensitivity import MaxSensitivity

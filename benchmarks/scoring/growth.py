@@ -17,7 +17,7 @@ import torch
 from benchmarks.scoring.case import case_of
 from benchmarks.scoring.pairs import seconds_of
 from xraybench import registry
-from xraybench.executors.freed_memory import keep_freed_memory
+from xraybench.memory import keep_freed_memory
 from xraybench.spec import Evidence
 
 METRICS = ("srg(steps=4)", "faithfulness-correlation(draws=4)", "pixel-auprc", "pixel-auroc", "sparseness")

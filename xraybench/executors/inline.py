@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from xraybench.executors.freed_memory import keep_freed_memory
 from xraybench.executors.local import Job, Report, Result, Work
+from xraybench.memory import keep_freed_memory
 
 
 class InlineExecutor(AbstractContextManager["InlineExecutor"]):

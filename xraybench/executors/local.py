@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from xraybench.executors.freed_memory import keep_freed_memory
+from xraybench.memory import keep_freed_memory
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

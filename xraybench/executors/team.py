@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
-from xraybench.executors.freed_memory import keep_freed_memory
+from xraybench.memory import keep_freed_memory
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

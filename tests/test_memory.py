@@ -1,4 +1,4 @@
-"""A process that keeps what it frees: the second of two equal blocks brings no new pages."""
+"""Memory that is freed and used again brings no new pages; a peak is that of the work alone."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 FAULTS = """
 import resource
-from xraybench.executors.freed_memory import keep_freed_memory
+from xraybench.memory import keep_freed_memory
 kept = {kept} and keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -34,3 +34,25 @@ def test_freed_memory_is_used_again():
     if given_back < 32:
         pytest.skip("this C library keeps freed memory anyway")
     assert faults_of_the_second_block(kept=True) < given_back / 4
+
+
+PEAKS = """
+from xraybench.memory import keep_freed_memory, peak_memory
+keep_freed_memory()
+def most(mebibytes):
+    with peak_memory(cuda=False) as peak:
+        bytes(bytearray(b"x") * (mebibytes << 20))
+        return peak()
+print(*(most(mebibytes) >> 20 for mebibytes in (8, 256, 8, 128)))
+"""
+
+
+def test_a_peak_is_of_the_work_it_is_asked_of_whatever_came_before():
+    """Each block is there twice for a moment."""
+    ended = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
+    first, second, third, fourth = map(int, ended.stdout.split())
+    if third == second:
+        pytest.skip("this system cannot count a process's peak anew")
+    assert third == pytest.approx(first, abs=4)
+    assert second - first == pytest.approx(2 * (256 - 8), abs=8)
+    assert fourth - first == pytest.approx(2 * (128 - 8), abs=8)
