@@ -12,7 +12,7 @@ from xraybench.checks.explainer import SMALL, same_among_many, trial
 from xraybench.checks.families import FAMILIES, network
 from xraybench.checks.matrix import FEW
 from xraybench.checks.plugin import check_named
-from xraybench.errors import NotApplicableError
+from xraybench.errors import NotApplicableError, UsageError
 from xraybench.spec import Context, Explainer, explainer
 from xraybench.untouched import state_of
 
@@ -203,3 +203,28 @@ def test_a_plug_in_that_says_it_looks_at_no_logit_is_held_to_it(function, kept, 
     monkeypatch.setitem(globals(), "made", made)
     broken = {finding.name for finding in check_named("made") if not finding.passed}
     assert broken == (set() if kept else {"gives all targets the same map if class-agnostic"})
+
+
+class NoDataclass:
+    family, signed, needs, version = "gradient", False, "nothing", 1
+
+    def __init__(self, power: float = 1.0) -> None:
+        self.power = power
+
+    def cost(self, image_size: int) -> int:
+        return 1
+
+    def __call__(self, model, images, targets, context):
+        return images.abs().sum(1) ** self.power
+
+
+def test_parameters_that_no_call_can_give_are_found(monkeypatch):
+    entry = registry.Entry("explainers", "made", f"{__name__}:NoDataclass", "a plug-in")
+    monkeypatch.setattr(registry, "plugins", lambda kind: {"made": entry} if kind == "explainers" else {})
+    (found,) = [finding for finding in check_named("made") if not finding.passed]
+    assert (found.name, found.detail) == ("its parameters are the fields of a dataclass", "power")
+
+
+def test_what_is_a_librarys_own_is_not_checked():
+    with pytest.raises(UsageError, match="captum's own"):
+        check_named("captum:KernelShap")

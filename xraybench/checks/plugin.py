@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,11 @@ def check_named(name: str) -> list[Finding]:
     """The findings for every kind that knows the name (plug-in or built-in); UsageError where none does."""
     call = registry.parse_call(name)
     known = [kind for kind in registry.PLUGIN_KINDS if call.name in registry.entries(kind)]
+    library, colon, _ = call.name.partition(":")
+    if colon and library in {library for _, library in registry.PEERS}:
+        raise UsageError(
+            f"{call.name!r} is {library}'s own", "plug-ins and built-ins are checked, by their names alone"
+        )
     if not known:
         names = {name for kind in registry.PLUGIN_KINDS for name in registry.plugins(kind)}
         raise UsageError(f"nothing is called {name!r}", f"installed plug-ins: {', '.join(sorted(names)) or 'none'}")
@@ -41,15 +48,21 @@ def _check(kind: str, call: registry.Call) -> list[Finding]:
 def _contract(kind: str, built: Any, entry: Entry) -> list[Finding]:
     if kind == "explainers":
         declared = Finding("declares what an explainer declares", isinstance(built, Explainer), "see spec.Explainer")
-        return [declared, *(check_explainer(built, small_models()) if declared.passed else [])]
+        return [declared, _parameters(built), *(check_explainer(built, small_models()) if declared.passed else [])]
     if kind == "metrics":
         declared = Finding("declares what a metric declares", isinstance(built, Metric), "see spec.Metric")
-        return [declared, *(check_metric(built) if declared.passed else [])]
+        return [declared, _parameters(built), *(check_metric(built) if declared.passed else [])]
     if kind == "models":
         return [_model(built, entry)]
     missing = [name for name in ("about", "phantom", "redistributable") if not hasattr(built, name)]
     says = Finding("says what it is before it is opened", not missing, ", ".join(missing) or built.about.licence)
     return [Finding("can be opened", callable(built), "see spec.OpenSource"), says]
+
+
+def _parameters(built: Any) -> Finding:
+    """Only a dataclass's fields can be given in a call, and are part of what a row is known by."""
+    taken = [] if dataclasses.is_dataclass(built) else [*inspect.signature(type(built)).parameters]
+    return Finding("its parameters are the fields of a dataclass", not taken, ", ".join(taken) or "none others")
 
 
 def _model(build: Any, entry: Entry) -> Finding:
