@@ -63,7 +63,7 @@ def campaign(out: Path, device: str, mnist: str | None) -> list[Entry]:
         Entry("training", _module("benchmarks.training", "--device", device, "--pairs", "5", "--json")),
         Entry("choices", _module("benchmarks.choices", "--device", device, "--pairs", "7", "--json")),
         Entry("explaining", _module("benchmarks.explaining", "--device", device, "--json")),
-        Entry("scoring", _module("benchmarks.scoring", "--device", device, "--json")),
+        Entry("scoring", _module("benchmarks.scoring", "--fewest", "5", "--device", device, "--json")),
     ]
     return entries + [_run(task, breadth, out, device, mnist) for breadth in BREADTHS for task in PAPERS]
 

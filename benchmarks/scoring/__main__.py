@@ -1,8 +1,9 @@
 """What scoring takes beside what it cannot do without, and beside its peers: `python -m benchmarks.scoring [--quick]`.
 
 Every figure is the median ratio of interleaved pairs, with a 95 % interval of that median; each stands beside the
-figure to reach. One thread on a CPU, as cells are computed. Run it alone on the machine: some 13 minutes;
-`--quick` a minute, with fewer pairs and images. How many pairs there were stands beside each figure in `--json`.
+figure to reach. One thread on a CPU, as cells are computed. Run it alone on the machine: half an hour;
+`--fewest 5` takes 5 pairs, not 20, of what takes seconds each: a quarter of an hour; `--quick` a minute, with fewer
+pairs and images. How many pairs there were stands beside each figure in `--json`.
 """
 
 from __future__ import annotations
@@ -136,11 +137,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--fewest", type=int, default=20, help="pairs of what takes seconds each")
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()  # as every process that scores
-    scale = Scale(3, 1, 1, 8, 1000, asked.device) if asked.quick else Scale(20, 20, 5, 16, 2000, asked.device)
+    scale = (
+        Scale(3, 1, 1, 8, 1000, asked.device) if asked.quick else Scale(20, 20, asked.fewest, 16, 2000, asked.device)
+    )
     found: dict[str, dict[str, Any]] = {}
     for figure in figures(scale):
         said = asdict(figure.ratio) | {"reach": figure.reach, "reached": figure.reached}
