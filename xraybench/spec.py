@@ -224,7 +224,8 @@ class Evidence:
     region is all False); baseline: float32 [C,H,W]; seeds: int64 [B]; explain: None where the map does not come from
     the model; contrast: None where the explainer has no baseline; of_one_label: there are twins, but they lack more
     than the label that each map is of; validation: makes the maps of validation images, once, None where none has a
-    mask.
+    mask; true_labels: bool [B,K], by logit, None where the task is not multi-label; explain_targets: explains the same
+    images for other logits, targets int64 [B] -> maps, None where `explain` is.
     """
 
     model: nn.Module
@@ -244,6 +245,8 @@ class Evidence:
     artefacts: Artefacts = field(default=lambda key, compute: compute())
     of_one_label: bool = False
     validation: Callable[[], Annotated] | None = None
+    true_labels: Tensor | None = None
+    explain_targets: Callable[[Tensor], Tensor] | None = None
 
     def of_model(self, key: Shared, compute: Callable[[], Tensor]) -> Tensor:
         """What depends on model and images alone is computed by the first explainer's cell, and found by the others."""

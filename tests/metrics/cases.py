@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -130,6 +130,7 @@ def evidence(
         contrast=contrast_with(model, targets),
         batch_size=5,
         validation=validation_with(model, count, size, channels, dtype=dtype),
+        explain_targets=partial(gradients, model, images),
     )
     return dataclasses.replace(made, **changes)
 
@@ -149,6 +150,8 @@ def subset(whole: Evidence, rows: Tensor) -> Evidence:
         explain=explain_with(whole.model, targets),
         contrast=contrast_with(whole.model, targets),
         shared={},
+        true_labels=None if whole.true_labels is None else whole.true_labels[rows],
+        explain_targets=partial(gradients, whole.model, whole.images[rows]),
     )
 
 
@@ -169,6 +172,7 @@ def on_device(whole: Evidence, device: str) -> Evidence:
         twins=twins,
         shared={},
         validation=validation,
+        explain_targets=partial(gradients, model, tensors["images"]),
         **again,
         **tensors,
     )

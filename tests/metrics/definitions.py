@@ -201,6 +201,7 @@ def efficient_mprt(here: Evidence) -> np.ndarray:
 
 
 def random_logit(here: Evidence) -> np.ndarray:
+    """Of a case with one label an image."""
     return alike(here.maps, gradients(here.model, here.images, (here.targets + _step(3)) % 3))
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from quantus.functions.complexity_func import discrete_entropy
 from scipy.stats import spearmanr
+from torch import nn
 
-from tests.metrics.cases import evidence, gradients, linear_model
+from tests.metrics.cases import evidence, gradients, linear_model, subset
 from xraybench.errors import NotApplicableError, UsageError
 from xraybench.metrics._randomise import randomised, units
 from xraybench.metrics.efficient_mprt import EfficientMprt
@@ -34,6 +35,50 @@ def test_a_map_that_does_not_look_at_the_logit_is_alike_and_one_logit_has_no_oth
     single = evidence(model=linear_model(12), targets=torch.zeros(6, dtype=torch.long), maps=here.maps)
     with pytest.raises(NotApplicableError, match="one logit"):
         RandomLogit()(single)
+
+
+LABELS = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]]) == 1
+
+
+def multi_label(seed=0):
+    """Four linear logits of six images: two with one other true label, one with none, one unlabelled, two with all."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(144, 4)).eval()
+    images, targets = evidence().images, torch.tensor([0, 3, 0, 0, 0, 0])
+    return evidence(
+        seed=seed, model=model, images=images, targets=targets, maps=gradients(model, images, targets),
+        true_labels=LABELS, explain_targets=lambda others: gradients(model, images, others),
+    )  # fmt: skip
+
+
+def test_in_a_multi_label_task_the_other_logit_is_another_true_label_of_the_image():
+    """A linear model's maps are the weights, whatever the image."""
+    drawn = []
+    for seed in range(12):
+        here = multi_label(seed)
+        weights = here.model[1].weight.detach().numpy()
+        scores = RandomLogit()(here).numpy()
+        np.testing.assert_allclose(scores[:2], [spearmanr(weights[0], weights[2])[0], spearmanr(*weights[[3, 1]])[0]])
+        assert np.isnan(scores[2:4]).all()
+        candidates = np.array([spearmanr(weights[0], weights[other])[0] for other in (1, 2, 3)])
+        near = np.isclose(scores[4:, None], candidates)
+        assert near.any(1).all()
+        drawn += near.argmax(1).tolist()
+    assert set(drawn) == {0, 1, 2}
+
+
+def test_the_label_that_is_drawn_does_not_depend_on_batch_mates():
+    whole = multi_label()
+    rows = torch.tensor([5, 2, 4])
+    np.testing.assert_allclose(RandomLogit()(subset(whole, rows)), RandomLogit()(whole)[rows])
+    same = dataclasses.replace(whole, seeds=torch.zeros(6, dtype=torch.long))
+    assert RandomLogit()(same)[4] == RandomLogit()(same)[5]
+
+
+def test_where_no_image_has_another_true_label_it_does_not_apply():
+    with pytest.raises(NotApplicableError, match="no image has another true label"):
+        RandomLogit()(subset(multi_label(), torch.tensor([2, 3])))
 
 
 @pytest.mark.parametrize("absolute", [True, False])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from scipy.stats import spearmanr
 
 from tests.run.conftest import scores_of
 from tests.run.test_every_task import Silent, shrunk
@@ -18,14 +19,15 @@ from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Plan, Request, make_plan
 from xraybench.results import FINDINGS, CellRecord, FindingsRecord, iterate_records, read_record
 from xraybench.runner import execute, open_source
-from xraybench.score_files import read_scores
+from xraybench.score_files import read_scores, scores_path
 from xraybench.scoring import ONE_LABEL
 from xraybench.tasks import Task, load_task
 from xraybench.training import predict
 from xraybench.workshop import Engine
 
 ITEMS = 12
-METRICS = ("relevance-mass", "srg", "max-sensitivity(draws=2, patients=3)", "twin-localisation")
+LOGIT, SOME = "random-logit", "random-logit(patients=3)"
+METRICS = ("relevance-mass", "srg", "max-sensitivity(draws=2, patients=3)", "twin-localisation", LOGIT, SOME)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,32 @@ def test_each_true_label_has_its_own_map_and_region(finished, desk):
     assert scores["image_id"].is_unique
     blank = ~desk.regions["finding"].flatten(1).any(1).numpy()
     np.testing.assert_array_equal(scores["value"].isna(), blank)
+
+
+def test_a_random_logit_is_another_true_label_of_the_image(finished, desk):
+    plan, folder = finished
+    (cell,) = (
+        path
+        for path, made in iterate_records(folder / "cells", "cell.json", CellRecord)
+        if made.explainer == "gradient"
+    )
+    whole, some = (read_scores(scores_path(cell, label)).set_index("image_id")["value"] for label in (LOGIT, SOME))
+    labels = desk.prepared.index[plan.task.labels].iloc[desk.explained_rows].to_numpy() == 1
+    np.testing.assert_array_equal(desk.true_labels.numpy(), labels)
+    np.testing.assert_array_equal(whole.isna(), labels.sum(1) < 2)
+    assert 0 < len(some) < len(whole)
+    np.testing.assert_allclose(some, whole[some.index], atol=1e-5)
+
+    (job,) = plan.models
+    model, own = desk.model(job), desk.targets(torch.nn.Identity())
+    maps = [
+        Gradient()(model, desk.explained_images, torch.full_like(own, label), desk.context).flatten(1).numpy()
+        for label in range(labels.shape[1])
+    ]
+    for row, label in enumerate(own.tolist()):
+        others = [other for other in np.flatnonzero(labels[row]) if other != label]
+        expected = [spearmanr(maps[label][row], maps[other][row])[0] for other in others]
+        assert not others or np.isclose(expected, whole.iloc[row], atol=1e-4).any()
 
 
 def test_findings_are_of_each_label_by_its_own_region_and_logit(finished, desk):

@@ -225,6 +225,11 @@ class Bench:
         labels = self.labels(self.explained_rows)
         return labels if self.place.task.kind == "multi-class" else labels.nan_to_num().argmax(1)
 
+    @cached_property
+    def true_labels(self) -> Tensor | None:
+        """bool [M,K]: the labels known to be true of the explained images; None where the task is not multi-label."""
+        return self.labels(self.explained_rows) == 1 if self.place.task.kind == "multi-label" else None
+
     def build(self, job: ModelJob) -> nn.Module:
         """An untrained model of the job's architecture."""
         builder = registry.load(registry.find("models", job.entry.architecture))

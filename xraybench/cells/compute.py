@@ -215,6 +215,8 @@ def _evidence(
         contrast=_contrast(again),
         batch_size=desk.context.batch_size,
         validation=validation,
+        true_labels=desk.true_labels,
+        explain_targets=_retargeted(again, desk.explained_images),
     )
 
 
@@ -335,4 +337,11 @@ def _subset(evidence: Evidence, rows: Tensor, again: ExplainAgain | None) -> Evi
         explain=again and again.take(rows),
         contrast=_contrast(again and again.take(rows)),
         shared={},
+        true_labels=None if evidence.true_labels is None else evidence.true_labels[rows],
+        explain_targets=_retargeted(again and again.take(rows), evidence.images[rows]),
     )
+
+
+def _retargeted(again: ExplainAgain | None, images: Tensor) -> Callable[[Tensor], Tensor] | None:
+    """Explaining the images for other logits, where the map comes from the model."""
+    return (lambda targets: dataclasses.replace(again, targets=targets)(images)) if again else None
