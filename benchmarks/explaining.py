@@ -1,11 +1,11 @@
 """What explainers take beside what they cannot do without: `python benchmarks/explaining.py [NAME...] [--json]`.
 
 Three kinds of rivals, each at the batch size that is fastest for the network's forward:
-- zennit's composites (the LRP family, `zennit:...`): zennit alone, on a copy that was canonised beforehand;
-- `captum:...`: captum's attribution alone, on the network itself;
+- zennit's composites (the LRP family, every `zennit:NAME`): zennit alone, on a copy that was prepared beforehand;
+- every `captum:NAME`: captum's attribution alone, on the network itself, told what ours tells it;
 - all others: as many forwards and backwards of the network as the explainer spends, and nothing else.
 The ratio is the median over interleaved pairs. Run it alone on the machine; names without
-parameters take their defaults.
+parameters take their defaults. Where none is named, all of the project's own run, and EXTRA.
 """
 
 import argparse
@@ -16,23 +16,23 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
-import captum.attr
 import torch
 from torch import Tensor, nn
-from zennit.composites import EpsilonPlusFlat
 from zennit.core import Composite
 
 from xraybench import registry
 from xraybench.counting import counting
 from xraybench.errors import NotApplicableError
-from xraybench.explainers import _relevance
+from xraybench.explainers import _captum, _relevance, _zennit
+from xraybench.explainers._copy import detached_copy
+from xraybench.explainers.captum_peer import Captum
+from xraybench.explainers.zennit_peer import Zennit
 from xraybench.explaining import ExplainAgain
 from xraybench.memory import keep_freed_memory
 from xraybench.spec import Context, Explainer
 
 BATCHES = (4, 8, 16, 32, 64)
 EXTRA = ("captum:InputXGradient", "captum:IntegratedGradients", "captum:DeepLift", "zennit:EpsilonPlusFlat")
-CAPTUM = {"InputXGradient": {}, "IntegratedGradients": {"n_steps": 50}, "DeepLift": {}}
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ class Case:
         """Images at once."""
         return self.context.batch_size
 
-    def pieces(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images and targets in batches."""
-        return zip(self.images.split(self.size), self.targets.split(self.size), strict=True)
+    def pieces(self, size: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and targets in batches, of the best size unless another is given."""
+        size = size or self.size
+        return zip(self.images.split(size), self.targets.split(size), strict=True)
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,15 @@ def backwards(model: nn.Module, images: Tensor, size: int, count: int) -> None:
 
 def rival_of(name: str, explainer: Explainer, case: Case) -> tuple[str, Callable[[], object]]:
     """What the explainer is held against."""
-    library, colon, method = name.partition(":")
-    if library == "captum" and colon:
-        return "captum", lambda: [direct_captum(method.partition("(")[0], case, *piece) for piece in case.pieces()]
-    if explainer.family == "lrp" or (library == "zennit" and colon):
+    if isinstance(explainer, Captum):
+        size = _captum.images_at_once(explainer.method, case.context)
+        return "captum", lambda: [direct_captum(explainer, case, *piece) for piece in case.pieces(size)]
+    if isinstance(explainer, Zennit):
+        bn = explainer.settings.get("bn")  # composites without it change gradients: of the network as it is, from one
+        copy = _relevance.prepared(case.model, bn) if bn else detached_copy(case.model)
+        composite = _zennit.composed(explainer.composite, explainer.settings, case.images, case.context)
+        return "zennit", lambda: [direct_zennit(copy, composite, *piece, bool(bn)) for piece in case.pieces()]
+    if explainer.family == "lrp":
         copy = _relevance.prepared(case.model, "canonised")
         composite = composite_of(name.partition("(")[0], case)
         return "zennit", lambda: [direct_zennit(copy, composite, *piece) for piece in case.pieces()]
@@ -123,26 +129,27 @@ def composite_of(name: str, case: Case) -> Composite:
         "lrp-epsilon-gamma-box": lambda: _relevance.epsilon_gamma_box(tiny, 0.25, *box, tiny),
         "excitation-backprop": lambda: _relevance.everywhere_alpha_beta(1.0, 0.0, tiny),
         "deep-taylor": lambda: _relevance.deep_taylor(*box, tiny),
-        "zennit:EpsilonPlusFlat": lambda: EpsilonPlusFlat(layer_map=[*_relevance.PASSING]),
     }
     return known[name]()
 
 
-def direct_captum(method: str, case: Case, images: Tensor, targets: Tensor) -> Tensor:
-    """captum's attribution of the name, as its documentation calls it."""
-    options = dict(CAPTUM[method])
-    if method == "IntegratedGradients":
-        options["internal_batch_size"] = case.size
-    return getattr(captum.attr, method)(case.model).attribute(images.clone(), target=targets, **options)
+def direct_captum(peer: Captum, case: Case, images: Tensor, targets: Tensor) -> Tensor:
+    """captum's attribution, as its documentation calls it, with the peer's settings."""
+    settings = peer.settings_for(images.shape[1:])
+    attribution = _captum.constructed(peer.method, settings, case.model)
+    arguments = _captum.arguments_of(attribution, settings, images, case.context)
+    return attribution.attribute(images.clone(), target=targets, **arguments)
 
 
-def direct_zennit(copy: nn.Module, composite: Composite, images: Tensor, targets: Tensor) -> Tensor:
-    """zennit's documented use: a composite's context, a forward, a backward from the logit."""
+def direct_zennit(
+    copy: nn.Module, composite: Composite, images: Tensor, targets: Tensor, from_logit: bool = True
+) -> Tensor:
+    """zennit's documented use: a composite's context, a forward, a backward from the logit (or from one)."""
     leaves = images.clone().requires_grad_()
     with composite.context(copy) as hooked:
         logits = hooked(leaves)
-        chosen = torch.zeros_like(logits).scatter(1, targets[:, None], 1.0) * logits.detach()
-        return torch.autograd.grad(logits, leaves, chosen)[0]
+        chosen = torch.zeros_like(logits).scatter(1, targets[:, None], 1.0)
+        return torch.autograd.grad(logits, leaves, chosen * logits.detach() if from_logit else chosen)[0]
 
 
 def seconds_of(work: Callable[[], object], device: str) -> float:
@@ -193,9 +200,9 @@ def main() -> None:
         return
     print(f"{asked.model}, {asked.images} images of {asked.side} pixels, {case.size} at once")
     for row in rows:
-        print(f"{row.name:28}{row.ratio:6.2f}  {row.seconds:8.3f} s beside {row.rival_seconds:8.3f} s: {row.rival}")
+        print(f"{row.name:32}{row.ratio:6.2f}  {row.seconds:8.3f} s beside {row.rival_seconds:8.3f} s: {row.rival}")
     for name, reason in skipped.items():
-        print(f"{name:28}  skipped: {reason}")
+        print(f"{name:32}  skipped: {reason}")
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ def attributed(
 ) -> Tensor:
     """Maps [B,H,W] of the named method, channels summed."""
     copy = detached_copy(model)
-    attribution = _constructed(method, settings, copy)
-    arguments = _arguments(attribution, settings, images, context)
+    attribution = constructed(method, settings, copy)
+    arguments = arguments_of(attribution, settings, images, context)
 
     def attribute(batch: Tensor, classes: Tensor) -> Tensor:
         result: Tensor = attribution.attribute(batch.detach().clone(), target=classes, **arguments)
@@ -50,7 +50,7 @@ def attributed(
         if draws:
             maps = _one_by_one(attribute, images, targets, context.seeds)
         else:
-            maps = in_batches(attribute, images, targets, _images_at_once(method, context))
+            maps = in_batches(attribute, images, targets, images_at_once(method, context))
     maps = maps.to(images.dtype)
     if method in RESCALING and settings["multiply_by_inputs"]:
         references = context.background if method == "DeepLiftShap" else context.baseline[None]
@@ -58,7 +58,8 @@ def attributed(
     return maps
 
 
-def _constructed(method: str, settings: Mapping[str, Any], model: nn.Module) -> Any:
+def constructed(method: str, settings: Mapping[str, Any], model: nn.Module) -> Any:
+    """The named attribution of the model; NotApplicableError where the model lacks what it works on."""
     made = getattr(captum.attr, method)
     accepted = inspect.signature(made.__init__).parameters
     if method in CHANGING_RELUS:
@@ -71,7 +72,7 @@ def _constructed(method: str, settings: Mapping[str, Any], model: nn.Module) -> 
     return made(model, **options)
 
 
-def _arguments(attribution: Any, settings: Mapping[str, Any], images: Tensor, context: Context) -> dict[str, Any]:
+def arguments_of(attribution: Any, settings: Mapping[str, Any], images: Tensor, context: Context) -> dict[str, Any]:
     """What `attribute` is told beside images and targets."""
     accepted = inspect.signature(inspect.unwrap(type(attribution).attribute)).parameters
     shared = isinstance(attribution, captum.attr.DeepLiftShap | captum.attr.GradientShap)
@@ -95,7 +96,8 @@ def _grid(images: Tensor, cells: int) -> Tensor:
     return (height[:, None] * cells + width)[None, None]
 
 
-def _images_at_once(method: str, context: Context) -> int:
+def images_at_once(method: str, context: Context) -> int:
+    """How many images it is given: DeepLiftShap takes each with every background image."""
     return max(1, context.batch_size // len(context.background)) if method == "DeepLiftShap" else context.batch_size
 
 

@@ -144,6 +144,11 @@ class Captum:
         """All parameters, defaults included."""
         return {**METHODS[self.method].defaults, **dict(self.parameters)}
 
+    def settings_for(self, shape: Sequence[int]) -> dict[str, Any]:
+        """The same for images of a shape [C,H,W], windows and strides filled in."""
+        settings = self.settings
+        return settings | _windows(settings, shape) if "sliding_window_shapes" in settings else settings
+
     def cost(self, image_size: int) -> int:
         """An estimate: what the settings ask of captum, and of a check of DeepLift's sums (16 background images)."""
         return METHODS[self.method].cost(self.settings, image_size)
@@ -156,9 +161,7 @@ class Captum:
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         from xraybench.explainers._captum import attributed
 
-        settings = self.settings
-        if "sliding_window_shapes" in settings:
-            settings |= _windows(settings, images.shape[1:])
+        settings = self.settings_for(images.shape[1:])
         return attributed(self.method, settings, METHODS[self.method].draws, model, images, targets, context)
 
     def notes(

@@ -53,6 +53,11 @@ class Zennit:
             check_value(f"zennit:{self.composite}", name, value, TYPES.get(name, type(default)))
         check_rules(dict(self.parameters))
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All parameters, defaults included."""
+        return {**COMPOSITES[self.composite], **dict(self.parameters)}
+
     def cost(self, image_size: int) -> int:
         """A forward and a backward of the copy (the rules compute each layer anew on the way back)."""
         return 3
@@ -60,8 +65,7 @@ class Zennit:
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         from xraybench.explainers._zennit import propagated
 
-        settings = {**COMPOSITES[self.composite], **dict(self.parameters)}
-        return propagated(self.composite, settings, model, images, targets, context)
+        return propagated(self.composite, self.settings, model, images, targets, context)
 
     def notes(
         self, model: nn.Module, images: Tensor, targets: Tensor, context: Context, maps: Tensor
