@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import cache
 from math import isinf
@@ -23,6 +24,7 @@ from tests.metrics.differences import DIFFERENCES
 from tests.metrics.peers import PEERS, WITHIN
 from xraybench import registry
 from xraybench.leaderboard.verdicts import BOUND
+from xraybench.metrics.quantus_peer import NOT_OFFERED
 from xraybench.metrics.srg import TAU
 from xraybench.spec import Evidence
 
@@ -33,11 +35,11 @@ Made by `python -m tests.metrics.page`. Names, parameters and prices are in [ref
 
 ## What they are
 
-Of maps a [H,W] of images x with the target logit f. NaN, and out of every mean, where a metric is undefined: of a map
-that is not finite, always. Localisation has two rules of its own: a blank map (all values equal) points nowhere and
-scores 0, whatever ties would give it otherwise (`energy-on`, which is descriptive, keeps out of this), and so does
-`twin-localisation` of maps whose difference is blank; where the region is empty or the whole image, there is nothing to
-find: NaN.
+Of maps a [H,W] of images x with the target logit f. NaN, and out of every mean, where a metric is undefined: all but
+`cost` are, of a map that is not finite. Localisation has two rules of its own: a blank map (all values equal) points
+nowhere and scores 0, whatever ties would give it otherwise (`energy-on`, which is descriptive, keeps out of this), and
+so does `twin-localisation` of maps whose difference is blank; where the region is empty or the whole image, there is
+nothing to find: NaN.
 """
 READING = f"""## How some are read
 
@@ -62,12 +64,12 @@ network with random weights and on the same one trained, both in double precisio
 other libraries where their definition is ours. The figure bounds the largest difference over images, relative to scores
 above 1: 1e-12 is what double precision leaves, 1e-5 what single precision leaves, or the solver of `road`.
 """
-DIFFERENT = """## Where Quantus 0.6.0 differs
-
-`quantus:NAME` runs its own metric as it is. It also seeds numpy and torch globally (RandomLogit, MPRT; their state is
-put back here), holds on to every model it has seen, and aborts on blank maps (NaN here). Figures are of the two
-networks above, six images each, or thirty.
-"""
+PEER = f"""`quantus:NAME` runs its own metric as it is; refused, with the reason, are {", ".join(NOT_OFFERED)}.
+Scores depend on which images are scored together, where it draws (one random stream for the set) or where a map's scale
+counts (normalised over the set). It also seeds numpy and torch globally (RandomLogit, MPRT; their state is put back
+here), holds on to every model it has seen, and aborts on blank maps (NaN here). Figures are of the two networks above,
+six images each, or thirty."""
+DIFFERENT = f"## Where Quantus 0.6.0 differs\n\n{textwrap.fill(PEER, 120, break_on_hyphens=False)}\n"
 
 
 def page() -> str:

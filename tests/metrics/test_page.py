@@ -9,7 +9,18 @@ import pytest
 from tests.metrics.cases import evidence
 from tests.metrics.definitions import DEFINITIONS
 from tests.metrics.differences import DIFFERENCES
-from tests.metrics.page import READING, apart, bound, described, difference, differing, trained, untrained
+from tests.metrics.page import (
+    DIFFERENT,
+    INTRODUCTION,
+    READING,
+    apart,
+    bound,
+    described,
+    difference,
+    differing,
+    trained,
+    untrained,
+)
 from tests.metrics.peers import PEERS, WITHIN
 from xraybench import registry
 
@@ -34,8 +45,8 @@ def test_every_metric_has_a_row_as_the_registry_describes_it():
     assert list(figures("peer")) == [(peer.metric, peer.against) for peer in PEERS]
 
 
-def test_it_says_how_some_are_read():
-    assert READING in PAGE, REMAKE
+def test_it_says_how_some_are_read_and_what_the_peer_does():
+    assert all(text in PAGE for text in (INTRODUCTION, READING, DIFFERENT)), REMAKE
 
 
 def test_every_source_says_where_in_it():
