@@ -95,7 +95,7 @@ def backwards(model: nn.Module, images: Tensor, size: int, count: int) -> None:
 def rival_of(name: str, explainer: Explainer, case: Case) -> tuple[str, Callable[[], object]]:
     """What the explainer is held against."""
     if isinstance(explainer, Captum):
-        size = _captum.images_at_once(explainer.method, case.context)
+        size = _captum.images_at_once(explainer.method, explainer.settings, case.context)
         return "captum", lambda: [direct_captum(explainer, case, *piece) for piece in case.pieces(size)]
     if isinstance(explainer, Zennit):
         bn = explainer.settings.get("bn")  # composites without it change gradients: of the network as it is, from one

@@ -79,6 +79,17 @@ def test_every_method_runs_and_costs_about_what_it_says(method, build, images, t
     assert count.image_forwards / 4 == pytest.approx(background * explain.cost(32), rel=0.2)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_no_forward_of_a_method_is_larger_than_the_batch_size(method, build, images, targets, context_of):
+    model, sizes = build("small-cnn"), []
+    model.register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
+    few = {name: value for name, value in {"n_samples": 4, "cells": 3}.items() if name in METHODS[method].defaults}
+    context = context_of(images, batch_size=16)
+    Captum(method, tuple(few.items()))(model, images, targets, context)
+    # DeepLIFT sends each image through together with its baseline
+    assert max(sizes) <= context.batch_size * (2 if method.startswith("DeepLift") else 1)
+
+
 @pytest.mark.parametrize("composite", COMPOSITES)
 def test_every_composite_runs_for_a_forward_and_a_backward(composite, build, images, targets, context_of):
     model, explain = build("densenet-tiny"), Zennit(composite)

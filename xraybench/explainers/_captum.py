@@ -50,7 +50,7 @@ def attributed(
         if draws:
             maps = _one_by_one(attribute, images, targets, context.seeds)
         else:
-            maps = in_batches(attribute, images, targets, images_at_once(method, context))
+            maps = in_batches(attribute, images, targets, images_at_once(method, settings, context))
     maps = maps.to(images.dtype)
     if method in RESCALING and settings["multiply_by_inputs"]:
         references = context.background if method == "DeepLiftShap" else context.baseline[None]
@@ -74,7 +74,7 @@ def constructed(method: str, settings: Mapping[str, Any], model: nn.Module) -> A
 
 def arguments_of(attribution: Any, settings: Mapping[str, Any], images: Tensor, context: Context) -> dict[str, Any]:
     """What `attribute` is told beside images and targets."""
-    accepted = inspect.signature(inspect.unwrap(type(attribution).attribute)).parameters
+    accepted = _accepted(type(attribution))
     shared = isinstance(attribution, captum.attr.DeepLiftShap | captum.attr.GradientShap)
     known = {
         "baselines": context.background.to(images) if shared else context.baseline.to(images).unsqueeze(0),
@@ -84,6 +84,11 @@ def arguments_of(attribution: Any, settings: Mapping[str, Any], images: Tensor, 
     }
     told = {name: _plain(value) for name, value in settings.items() if value is not None}
     return {name: value for name, value in {**known, **told}.items() if name in accepted}
+
+
+def _accepted(made: type) -> Mapping[str, Any]:
+    """What an attribution's `attribute` may be told, by name."""
+    return inspect.signature(inspect.unwrap(made.attribute)).parameters  # type: ignore[attr-defined]
 
 
 def _plain(value: Any) -> Any:
@@ -96,9 +101,16 @@ def _grid(images: Tensor, cells: int) -> Tensor:
     return (height[:, None] * cells + width)[None, None]
 
 
-def images_at_once(method: str, context: Context) -> int:
-    """How many images it is given: DeepLiftShap takes each with every background image."""
-    return max(1, context.batch_size // len(context.background)) if method == "DeepLiftShap" else context.batch_size
+def images_at_once(method: str, settings: Mapping[str, Any], context: Context) -> int:
+    """How many images it is given: DeepLiftShap takes each with every background image, and what perturbs takes as many
+    perturbed ones of each at once as it is told, a batch where it is told nothing.
+    """
+    each = 1
+    if method == "DeepLiftShap":
+        each = len(context.background)
+    elif "perturbations_per_eval" in _accepted(getattr(captum.attr, method)):
+        each = settings.get("perturbations_per_eval") or context.batch_size
+    return max(1, context.batch_size // each)
 
 
 def _one_by_one(attribute: Any, images: Tensor, targets: Tensor, seeds: Tensor) -> Tensor:
