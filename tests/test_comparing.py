@@ -73,6 +73,14 @@ def test_the_null_is_lower_and_the_same_model_is_alike_on_its_diagonal(images, m
     assert np.nanmean(matrices["linear-cka"].values) > np.nanmean(matrices["linear-cka"].null)
 
 
+def test_the_null_keeps_what_all_images_share_at_the_same_place(images):
+    """Images that are all the same differ by their positions alone: permuted, with positions along, nothing changes."""
+    found = compared(network(0), network(0), images[:1].expand(80, -1, -1, -1)).matrices["linear-cka"]
+    blocks = np.diag(found.values)[:-1]
+    np.testing.assert_allclose(blocks, 1, atol=1e-6)
+    np.testing.assert_allclose(np.diag(found.null)[:-1], blocks, atol=1e-6)
+
+
 def test_refusals_are_counted_with_their_reason(matrices):
     assert set(matrices) == set(MEASURES)
     missing = int(np.isnan(matrices["cca"].values).sum())

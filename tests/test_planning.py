@@ -190,6 +190,15 @@ def test_groups_of_metrics_hold_the_presets_further_ones_and_plain_names_do_not(
     assert other.parameters == {"imputer": "mean", "steps": steps}  # the preset's settings stand behind it too
 
 
+def test_explainers_under_ten_forwards_are_fast():
+    calls = {name: registry.build("explainers", registry.Call(name, {})) for name in registry.EXPLAINERS}
+    plan = plan_of(Request(explainers=("fast",), metrics=("sparseness",), models=("small-cnn",)))
+    fast = {cell.label for cell in plan.cells if cell.kind == "explainers"}
+    assert fast & set(calls) == {name for name, built in calls.items() if built.cost(64) < 10}
+    assert {"gradient", "grad-cam"} <= fast
+    assert not {"smoothgrad", "rise"} & fast
+
+
 @pytest.mark.parametrize("text", [*registry.METRICS, "quantus:MaxSensitivity(nr_samples=2)"])
 def test_a_metric_on_record_is_the_one_that_was_asked_for(text):
     """Otherwise it would be computed again whenever it is asked for."""

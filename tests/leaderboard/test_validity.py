@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, kendalltau
 
-from tests.leaderboard.conftest import Recipe, write_absent, write_run
+from tests.leaderboard.conftest import Recipe, write_absent, write_cell, write_run
 from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
@@ -29,6 +29,24 @@ def test_effects_are_paired_and_a_metric_that_tells_nothing_is_near_zero(tmp_pat
     assert found["srg"].column.uninformative
     assert found["srg"].smooth is None  # no such maps here
     assert np.isfinite(found["srg"].column.stability)
+
+
+def test_what_blur_earns_noise_and_costs_the_oracle_is_paired_too(tmp_path):
+    recipe = Recipe(models=("small-cnn",), methods=("gradient",), metrics=("srg", "deletion-auc"))
+    folder = write_run(tmp_path / "run", recipe)
+    for name in ("blurred-random", "blurred-oracle"):  # of a quality between that of noise and the oracle's
+        write_cell(folder, recipe, name, "small-cnn", 0)
+    run = load_run(folder)
+    for one in judge(run, build_board(run)).models[0].metrics:
+        label, sign = one.metric.label, 1 if one.metric.higher_is_better else -1
+        scores = {cell.record.explainer: cell.scores[label].values for cell in run.cells if cell.scores}
+        for effect, blurred, sharp in (
+            (one.smooth, "blurred-random", "random"),
+            (one.coarse, "blurred-oracle", "oracle"),
+        ):
+            gained = sign * (scores[blurred] - scores[sharp])
+            assert effect.mean == pytest.approx(gained.mean() / gained.std(), rel=1e-5)
+        assert one.coarse.high < 0 < one.smooth.low
 
 
 GAME = Recipe(models=("small-cnn",), methods=("gradient",), metrics=("pointing-game",), patients=64)
