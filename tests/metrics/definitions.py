@@ -22,7 +22,6 @@ from tests.metrics.test_localisation import relevance_mass
 from tests.metrics.test_noisy_linear import direct as solved
 from tests.metrics.test_radiograph_changes import one_by_one, relative
 from xraybench.identity import seed_of
-from xraybench.metrics._imputers import IMPUTERS
 from xraybench.metrics._probes import subsets
 from xraybench.metrics._randomise import randomised, units
 from xraybench.metrics._subsets import Subsets
@@ -89,12 +88,13 @@ def logit(here: Evidence, row: int, image: np.ndarray) -> float:
 
 
 def road(here: Evidence) -> np.ndarray:
-    """Holes filled by a sparse direct solver; the noise is the image's."""
+    """Holes filled by a sparse direct solver; the noise is the image's, a hundredth of its range."""
     pixels = here.maps[0].numel()
-    noise = IMPUTERS["noisy-linear"](here)
     scores = []
     for row, image in enumerate(here.images.double().numpy()):
-        order, rows, gaps = np.argsort(-here.maps[row].numpy().ravel()), torch.tensor([row]), []
+        order, gaps = np.argsort(-here.maps[row].numpy().ravel()), []
+        generator = torch.Generator().manual_seed(seed_of("noisy-linear", int(here.seeds[row])))
+        noise = 0.01 * (image.max() - image.min()) * torch.randn(image.shape, generator=generator).double().numpy()
         for step in range(1, 5):
             ends = {}
             for name, removed in (
@@ -104,19 +104,11 @@ def road(here: Evidence) -> np.ndarray:
                 keep = np.ones(pixels, dtype=bool)
                 keep[removed] = False
                 keep = keep.reshape(image.shape[1:])
-                mask = torch.from_numpy(keep)[None, None]
-                drawn = (noise(rows, mask) - _clean(here, row, mask))[0].double().numpy()
                 holes = np.stack([solved(channel, keep) for channel in image])
-                ends[name] = logit(here, row, np.where(keep, image, holes + drawn))
+                ends[name] = logit(here, row, np.where(keep, image, holes + noise))
             gaps.append(ends["least"] - ends["most"])
         scores.append(np.mean(gaps))
     return np.array(scores)
-
-
-def _clean(here: Evidence, row: int, keep: torch.Tensor) -> torch.Tensor:
-    from xraybench.metrics._noisy_linear import linear_imputation
-
-    return linear_imputation(here.images[row : row + 1], keep)
 
 
 def removed_and_fallen(here: Evidence, share: float) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

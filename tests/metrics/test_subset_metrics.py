@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.optimize import nnls
 from scipy.stats import pearsonr
+from torch import nn
 
 from tests.metrics.cases import evidence, linear_model
 from xraybench.errors import UsageError
@@ -44,6 +45,31 @@ def test_sensitivity_n_is_the_mean_of_the_sizes():
         total = (here.maps[2] * removed).sum((1, 2)).numpy()
         each.append(pearsonr(total, falls(here, removed))[0])
     assert metric(here)[2].item() == pytest.approx(np.mean(each), abs=1e-12)
+
+
+class Threshold(nn.Module):
+    """How far the weights of the dark pixels of an image, of their whole, exceed a share."""
+
+    def __init__(self, weights, share):
+        super().__init__()
+        self.weights, self.share = weights / weights.sum(), share
+
+    def forward(self, images):
+        return ((1 - images[:, 0]) * self.weights - self.share / 144).sum((1, 2)).clamp(min=0)[:, None]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.35, 1.0), (0.9, np.nan)])
+def test_sensitivity_n_leaves_out_sizes_at_which_the_output_never_moves(share, expected):
+    """Pixels of nearly the same weight: a quarter of them is never as much as 0.35, half of them always is more."""
+    weights = 0.9 + 0.2 * torch.rand(12, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    here = evidence(
+        model=Threshold(weights, share),
+        images=torch.ones(6, 1, 12, 12, dtype=torch.float64),
+        baseline=torch.zeros(1, 12, 12, dtype=torch.float64),
+        targets=torch.zeros(6, dtype=torch.int64),
+        maps=-weights.expand(6, 12, 12),
+    )
+    np.testing.assert_allclose(SensitivityN()(here), np.full(6, expected), atol=1e-9)
 
 
 def test_infidelity_is_the_residual_of_the_best_scale_that_is_not_negative():

@@ -60,6 +60,13 @@ def test_a_pair_without_a_difference_is_undefined_and_an_unchanged_map_misses():
     assert scores[0].item() == 0.0
 
 
+def test_a_pair_whose_logit_rises_is_not_counted_however_far():
+    here = evidence(4)
+    turned = dataclasses.replace(here, images=here.twins.images, twins=Twins(here.images, here.twins.difference))
+    assert (falls(turned) < -1e-4).all()
+    assert TwinLocalisation(tau=1e-4)(turned).isnan().all()
+
+
 def test_sources_without_twins_do_not_apply():
     with pytest.raises(NotApplicableError, match="twins"):
         TwinLocalisation()(dataclasses.replace(evidence(), twins=None))
