@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from xraybench.checks.families import network
 from xraybench.models import densenet, mlp, resnet, small_cnn
 from xraybench.spec import Context
 
@@ -15,6 +16,8 @@ BUILD = {
     "mlp-400-tanh": mlp.build_400_tanh,
     "densenet121": densenet.build_121,
     "resnet50": resnet.build_50,
+    "resnet": lambda outputs, channels, side: network("resnet", outputs),
+    "efficientnet": lambda outputs, channels, side: network("efficientnet", outputs),
 }
 
 

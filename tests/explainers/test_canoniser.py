@@ -18,7 +18,7 @@ def with_norms(model: nn.Module) -> list[nn.Module]:
     return [module for module in model.modules() if isinstance(module, BATCH_NORMS)]
 
 
-@pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh"])
+@pytest.mark.parametrize("name", ["small-cnn", "densenet-tiny", "mlp-400-tanh", "resnet", "efficientnet"])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-13)])
 def test_the_output_stays(name, dtype, tolerance, build, images):
     model = build(name).to(dtype)
@@ -93,11 +93,66 @@ def test_the_model_keeps_its_norms_and_weights(build, images):
         (nn.BatchNorm2d(1), nn.Tanh(), nn.Conv2d(1, 2, 1)),
         (nn.BatchNorm2d(1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(1, 2, 1)),  # a negative gain would make it a minimum
         (nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, track_running_stats=False)),
+        (nn.BatchNorm2d(1), nn.ReLU(), nn.AvgPool2d(3, padding=1), nn.Conv2d(1, 2, 1)),
+        (nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 2, 1, groups=2)),
     ],
 )
 def test_what_cannot_be_folded_exactly_is_refused(layers):
     with pytest.raises(NotApplicableError):
         canonised(nn.Sequential(*layers))
+
+
+class Shared(nn.Module):
+    """Layers before and after a norm and its ReLU, of which networks use one twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.before, self.after = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1)
+        self.norm, self.relu = nn.BatchNorm2d(2), nn.ReLU()
+        nn.init.normal_(self.norm.weight)
+        nn.init.normal_(self.norm.bias)
+        self.double().eval()
+
+
+class OutputShared(Shared):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = self.before(images)
+        return self.after(self.relu(self.norm(maps))) + maps
+
+
+class BeforeShared(Shared):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.before(images)) + self.before(2 * images)
+
+
+class ReluShared(Shared):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.after(self.relu(self.norm(images))) + self.relu(images)
+
+
+class AfterShared(Shared):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.after(self.relu(self.norm(images))) + self.after(images)
+
+
+class NormShared(Shared):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.before(images)) + self.norm(self.after(images))
+
+
+@pytest.mark.parametrize("kind", [OutputShared, NormShared])
+def test_what_a_norm_shares_without_harm_is_folded(kind):
+    model, images = kind(), torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(0)).double()
+    folded = canonised(model)
+    assert not with_norms(folded)
+    torch.testing.assert_close(folded(images), model(images).detach())
+
+
+@pytest.mark.parametrize("kind", [BeforeShared, ReluShared, AfterShared])
+def test_a_module_that_is_called_elsewhere_too_takes_no_norm(kind):
+    with pytest.raises(NotApplicableError):
+        canonised(kind())
 
 
 class Branching(nn.Module):

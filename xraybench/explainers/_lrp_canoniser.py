@@ -74,7 +74,7 @@ def _fold(traced: fx.GraphModule, node: fx.Node) -> None:
     assert isinstance(before, fx.Node)
     assert isinstance(norm, BATCH_NORMS)
     layer = _module(traced, before)
-    if isinstance(layer, nn.Conv2d | nn.Linear) and len(before.users) == 1:
+    if isinstance(layer, nn.Conv2d | nn.Linear) and len(before.users) == _calls(traced, before) == 1:
         _into_layer_before(layer, _affine(norm))
     else:
         _into_layer_after(traced, node, _affine(norm))
@@ -103,6 +103,7 @@ def _into_layer_after(traced: fx.GraphModule, node: fx.Node, affine: Affine) -> 
     if not isinstance(_module(traced, relu), nn.ReLU):
         raise NotApplicableError(f"BatchNorm {node.target} stands before no ReLU: it cannot be folded")
     layer = _layer_after(traced, relu)
+    _only_call(traced, relu)
     traced.set_submodule(str(relu.target), _threshold(affine, layer.weight))
     scale = affine.scale.masked_fill(affine.constant, 0.0)
     shift = torch.where(affine.constant, affine.shift.clamp(min=0), affine.shift)
@@ -127,6 +128,7 @@ def _layer_after(traced: fx.GraphModule, node: fx.Node) -> nn.Conv2d | nn.Linear
         node = _only_user(traced, node)
         module = _module(traced, node)
         if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and _plain(module)):
+            _only_call(traced, node)
             return module
         if not isinstance(module, TRANSPARENT) or (isinstance(module, nn.AvgPool2d) and module.padding != 0):
             raise NotApplicableError(f"the BatchNorm before {name} cannot be folded past {node.target}")
@@ -140,6 +142,16 @@ def _only_user(traced: fx.GraphModule, node: fx.Node) -> fx.Node:
     if len(node.users) != 1:
         raise NotApplicableError(f"the output of {node.target} is used {len(node.users)} times: it cannot be folded")
     return next(iter(node.users))
+
+
+def _calls(traced: fx.GraphModule, node: fx.Node) -> int:
+    """How often the network calls the node's module: what is folded into it goes to every call."""
+    return sum(other.op == "call_module" and other.target == node.target for other in traced.graph.nodes)
+
+
+def _only_call(traced: fx.GraphModule, node: fx.Node) -> None:
+    if (calls := _calls(traced, node)) != 1:
+        raise NotApplicableError(f"{node.target} is called {calls} times: a BatchNorm cannot be folded into it")
 
 
 def _along(values: Tensor, axis: int, weight: Tensor) -> Tensor:
