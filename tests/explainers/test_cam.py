@@ -215,9 +215,11 @@ class OneConvolution(torch.nn.Sequential):
         self.head = torch.nn.Linear(5 * 256, 3)
 
 
-def test_deconvnet_projects_by_the_transposed_filters(images, targets, context_of):
+@pytest.mark.parametrize("layer", ["relu", "conv"])  # the convolution's own maps are negative too, and start at 0 there
+def test_deconvnet_projects_by_the_transposed_filters(layer, images, targets, context_of):
     torch.manual_seed(0)
     model = OneConvolution().eval()
+    model.cam_layer = layer
     maps = model.relu(model.conv(images)).detach()
     order = maps.flatten(2).amax(2).argsort(dim=1, descending=True)[:, :2]
     kept = torch.zeros_like(maps)

@@ -85,6 +85,17 @@ def test_where_image_and_baseline_agree_the_multiplier_is_the_derivative(context
     torch.testing.assert_close(maps, torch.tensor([[[0.75, -0.75], [0.0, 0.0]]]).double())
 
 
+def test_a_pool_whose_winner_is_as_in_the_baseline_passes_its_gradient_whole(context_of):
+    """Two pixels change and cancel before they win: each gets what the pool's derivative gives it."""
+    pair, pool = nn.Conv2d(1, 1, (1, 2), bias=False), nn.MaxPool2d((2, 1))
+    model = nn.Sequential(pair, pool, nn.Flatten(), nn.Linear(1, 1, bias=False)).double()
+    pair.weight.data.fill_(1.0)
+    model[3].weight.data.fill_(3.0)
+    baseline, images = torch.tensor([[[0.5, 0.5], [0.25, 0.25]]]), torch.tensor([[[[0.75, 0.25], [0.25, 0.25]]]])
+    maps = DeepLift()(model, images.double(), torch.tensor([0]), context_of(images, baseline))
+    torch.testing.assert_close(maps, torch.tensor([[[0.75, -0.75], [0.0, 0.0]]]).double())
+
+
 def test_a_relus_slope_between_two_numbers_and_its_derivative_where_they_are_one():
     """A network that is a ReLU of one pixel: the multiplier at each pair of values is its slope."""
     values = torch.tensor([-2.0, -1e-30, 0.0, 1e-30, 0.5, 3.0], dtype=torch.float64)

@@ -114,7 +114,7 @@ def test_a_composite_is_zennits_own(build, images, targets, context_of):
     torch.testing.assert_close(found, expected.sum(1))
 
 
-@pytest.mark.parametrize("family", ["small-cnn", "vgg", "cxr-cnn5"])
+@pytest.mark.parametrize("family", ["small-cnn", "vgg", "cxr-cnn5", "densenet", "densenet121"])
 def test_epsilon_plus_without_biases_hands_the_logit_down(family):
     """cxr-cnn5 has local response normalisation, which passes relevance as it comes."""
     model, images, targets, context = case(family, black=False)

@@ -3,8 +3,12 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cosine
+from scipy.stats import chisquare
+from sklearn.linear_model import Ridge
 from torch import nn
 
 from xraybench.errors import UsageError
@@ -101,6 +105,48 @@ def test_ridge_is_the_normal_equations():
     penalty = 0.1 * torch.diag(torch.tensor([1.0] * 6 + [0.0])).double()
     expected = torch.linalg.solve(design.T @ shares @ design + penalty, design.T @ shares @ logits)
     torch.testing.assert_close(ridge(present, logits, weights, 0.1), expected[:6])
+
+
+@pytest.mark.parametrize("width", [0.25, 0.6])
+def test_lime_is_scikit_learns_ridge_weighted_by_the_cosine_to_the_whole_image(
+    width, build, images, targets, context_of
+):
+    model, context, samples = build("small-cnn").double(), context_of(images), 60
+    segments = superpixels(images[0], 8)
+    present = coin_flips(samples, int(segments.max()) + 1, torch.Generator().manual_seed(int(context.seeds[0])))
+    with torch.no_grad():
+        shown = images[0].double() * present[:, segments].unsqueeze(1)  # the baseline is 0
+        logits = model(shown)[:, targets[0]].numpy()
+    distances = [cosine(row, np.ones(len(row))) if row.any() else 1.0 for row in present.double().numpy()]
+    weights = np.exp(-np.square(distances) / width**2)
+    fitted = Ridge(alpha=1e-3).fit(present.double().numpy(), logits, sample_weight=weights / weights.sum())
+    found = Lime(segments=8, samples=samples, width=width)(model, images.double(), targets, context)[0]
+    expected = spread(torch.from_numpy(fitted.coef_), segments)
+    torch.testing.assert_close(found, expected, atol=1e-7 * float(expected.abs().max()), rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_limes_first_set_is_the_whole_image_and_the_others_are_coins(seed):
+    present = coin_flips(2000, 10, torch.Generator().manual_seed(seed))
+    assert present[0].tolist() == [1] * 10
+    assert chisquare(np.bincount(present[1:].flatten().int())).pvalue > 1e-3
+
+
+def test_shapley_values_of_a_game_that_three_players_win_together():
+    """They share the gain and the others get nothing; with sizes drawn in other numbers these get a part of it."""
+    present = shapley_sets(20000, 8, torch.Generator().manual_seed(0)).double()
+    found = shapley_values(present, present[:, :3].prod(1))
+    torch.testing.assert_close(found[:3], torch.full((3,), 1 / 3).double(), atol=0.02, rtol=0)
+    assert abs(float(found[3:].sum())) < 0.02
+
+
+def test_shapley_sets_have_sizes_as_often_as_the_kernel_weighs_them():
+    """C(S, s) sets of a size s, each of weight (S - 1) / (C(S, s) s (S - s)) (Lundberg & Lee, theorem 2)."""
+    count, drawn = 9, shapley_sets(8002, 9, torch.Generator().manual_seed(1))[2::2]
+    kernel = [(count - 1) / (math.comb(count, s) * s * (count - s)) for s in range(1, count)]
+    expected = np.array([math.comb(count, s) * weight for s, weight in enumerate(kernel, 1)])
+    sizes = np.bincount(drawn.sum(1).int(), minlength=count)[1:]
+    assert chisquare(sizes, len(drawn) * expected / expected.sum()).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("wrong", [{"segments": 1}, {"samples": 2}])
