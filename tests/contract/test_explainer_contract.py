@@ -1,5 +1,6 @@
 """The contract, for every registered explainer on every built-in model."""
 
+import contextlib
 from collections.abc import Mapping
 
 import pytest
@@ -163,6 +164,59 @@ def spending_freely(model: nn.Module, images: torch.Tensor, targets: torch.Tenso
 
 def below_zero(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
     return images.sum(1) - 0.5
+
+
+def breaking_later(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    """Its first call is guarded, its second is not."""
+    handle = model.register_forward_hook(lambda module, inputs, output: None)
+    try:
+        model(images)
+    except BaseException:
+        handle.remove()
+        raise
+    model(images)
+    handle.remove()
+    return images.sum(1)
+
+
+def breaking_inside(model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context) -> torch.Tensor:
+    """The model is called layer by layer, and as a whole never."""
+    model.requires_grad_(False)
+    torch.nn.Sequential(*model.children())(images)
+    model.requires_grad_(True)
+    return images.sum(1)
+
+
+def breaking_on_the_way_back(
+    model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context
+) -> torch.Tensor:
+    """An error at the model's output strikes before anything is changed; one inside strikes after."""
+    leaves = images.clone().requires_grad_()
+    logits = model(leaves)
+    (gradient,) = torch.autograd.grad(logits.sum(), logits, retain_graph=True)
+    handle = model.register_forward_hook(lambda module, inputs, output: None)
+    torch.autograd.grad(logits, leaves, gradient)
+    handle.remove()
+    return images.sum(1)
+
+
+def keeping_errors_quiet(
+    model: nn.Module, images: torch.Tensor, targets: torch.Tensor, context: Context
+) -> torch.Tensor:
+    with contextlib.suppress(Exception):
+        model(images)
+    return images.sum(1)
+
+
+AFTER_AN_ERROR = "leaves the model as it was after an error"
+
+
+@pytest.mark.parametrize("function", [breaking_later, breaking_inside, breaking_on_the_way_back, keeping_errors_quiet])
+def test_what_an_error_leaves_behind_is_found_wherever_it_strikes(function):
+    broken = explainer(signed=True, cost=9)(function)
+    findings = check_explainer(broken, {"small-cnn": small_models()["small-cnn"]})
+    assert AFTER_AN_ERROR in {finding.name for finding in findings if not finding.passed}
+    assert "leaves the model as it was" not in {finding.name for finding in findings if not finding.passed}
 
 
 @pytest.mark.parametrize(

@@ -166,18 +166,17 @@ def _model_kept(case: Trial) -> str:
 
 
 def _model_kept_after_an_error(case: Trial) -> str:
-    for stage in (_fail_forward, _fail_backward):
-        before = state_of(case.model)
-        handle = case.model.register_forward_hook(stage)
-        try:
-            case.maps()
-        except _Interrupted:
-            pass
-        finally:
-            handle.remove()
-        fault = changed(before, state_of(case.model))
-        if fault:
-            return f"after an error: {fault}"
+    """Errors at the whole model's output, in the first call and in the last, and inside; on the way there and back."""
+    leaves = [module for module in case.model.modules() if not [*module.children()]]
+    places = [(module, stage) for module in (case.model, leaves[len(leaves) // 2]) for stage in (_Forward, _Backward)]
+    hooks = [(module, stage()) for module, stage in places]
+    _explained_under(case, *hooks)
+    for (module, stage), (_, counted) in zip(places, hooks, strict=True):
+        first = 1 if module is case.model else counted.passed
+        for at in sorted({first, counted.passed}) if counted.passed else ():
+            fault = _explained_under(case, (module, stage(at)))
+            if fault:
+                return f"after an error: {fault}"
     return ""
 
 
@@ -185,13 +184,44 @@ class _Interrupted(Exception):  # noqa: N818 - it is no error of ours
     """Raised inside a model to see what an explainer leaves behind."""
 
 
-def _fail_forward(module: nn.Module, inputs: Any, output: Tensor) -> None:
-    raise _Interrupted
+class _Forward:
+    """A forward hook that counts what passes and raises at one of it, or at none (0)."""
+
+    def __init__(self, at: int = 0) -> None:
+        self.at, self.passed = at, 0
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        self.count()
+
+    def count(self) -> None:
+        """One more has passed."""
+        self.passed += 1
+        if self.passed == self.at:
+            raise _Interrupted
 
 
-def _fail_backward(module: nn.Module, inputs: Any, output: Tensor) -> None:
-    if output.requires_grad:
-        output.register_hook(lambda gradient: _fail_forward(module, inputs, gradient))
+class _Backward(_Forward):
+    """The same of gradients on their way back."""
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.requires_grad:
+            output.register_hook(lambda gradient: self.count())
+
+
+def _explained_under(case: Trial, *hooks: tuple[nn.Module, _Forward]) -> str:
+    """What is wrong, or nothing, once maps were made while these hooks raised where they do."""
+    before = state_of(case.model)
+    handles = [module.register_forward_hook(hook) for module, hook in hooks]
+    quiet = False
+    try:
+        case.maps()
+        quiet = any(0 < hook.at <= hook.passed for _, hook in hooks)
+    except _Interrupted:
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()
+    return changed(before, state_of(case.model)) or ("it was kept quiet" if quiet else "")
 
 
 def _explains_the_logit(case: Trial) -> str:
