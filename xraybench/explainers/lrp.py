@@ -156,9 +156,10 @@ class ExcitationBackprop(_Lrp):
     """Winning probabilities handed down by activating contributions, from one (Zhang et al., IJCV 2018, eq. 5): by
     positive weights where inputs are positive, as after every ReLU; below 0, as pixels may be, by negative ones. What a
     map holds does not depend on the logit's size.
-    """
 
-    signed: ClassVar[bool] = False
+    Negative only where a mean or a sum is taken of values that are (DenseNet pools convolutions before a ReLU): these
+    hand down in proportion to their inputs.
+    """
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, context: Context) -> Tensor:
         from xraybench.explainers._relevance import everywhere_alpha_beta, prepared_once, relevance
