@@ -31,8 +31,8 @@ class SmoothMprt(Mprt):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.draws < 1 or self.noise <= 0:
-            raise UsageError(f"draws={self.draws}, noise={self.noise}", "both must be positive")
+        if self.draws < 1 or self.noise < 0:
+            raise UsageError(f"draws={self.draws}, noise={self.noise}", "at least one draw, and no noise below 0")
 
     def cost(self, explainer_cost: int, image_size: int) -> dict[str, int]:
         """The maps of the trained model and of every stage, each `draws` times."""
