@@ -10,14 +10,13 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 
 from benchmarks.scoring.case import case_of
 from benchmarks.scoring.pairs import seconds_of
 from xraybench import registry
-from xraybench.memory import keep_freed_memory
+from xraybench.memory import keep_freed_memory, peak_memory
 from xraybench.spec import Evidence
 
 METRICS = ("srg(steps=4)", "faithfulness-correlation(draws=4)", "pixel-auprc", "pixel-auroc", "sparseness")
@@ -49,20 +48,16 @@ def measure(images: int, side: int) -> Taken:
     keep_freed_memory()  # as every process that scores
     _score(case_of("small-cnn", side, BATCH, "cpu", BATCH).fresh())  # what libraries take once
     evidence = case_of("small-cnn", side, images, "cpu", BATCH).fresh()
-    before = _peak()
-    seconds = seconds_of(lambda: _score(evidence))
-    return Taken(images, seconds, _peak() - before)
+    with peak_memory(cuda=False) as before:
+        start = before()
+    with peak_memory(cuda=False) as peak:
+        seconds = seconds_of(lambda: _score(evidence))
+        return Taken(images, seconds, peak() - start)
 
 
 def _score(evidence: Evidence) -> None:
     for name in METRICS:
         registry.build("metrics", registry.parse_call(name))(evidence)
-
-
-def _peak() -> int:
-    """Bytes: the most that this process has held."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 if __name__ == "__main__":

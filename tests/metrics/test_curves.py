@@ -14,7 +14,7 @@ from tests.metrics.cases import evidence, linear_model, small_cnn
 from xraybench.errors import UsageError
 from xraybench.metrics._curves import curve
 from xraybench.metrics._imputers import BLUR, blur
-from xraybench.metrics._ranking import places
+from xraybench.metrics._orders import places
 from xraybench.metrics._removal import IMPUTERS
 from xraybench.metrics.deletion_auc import DeletionAuc
 from xraybench.metrics.insertion_auc import InsertionAuc

@@ -12,7 +12,7 @@ from torchvision.models import DenseNet, resnet18
 from tests.metrics.cases import evidence, small_cnn
 from xraybench.errors import UsageError
 from xraybench.metrics._randomise import randomised, units
-from xraybench.metrics._ranking import average_ranks, spearman
+from xraybench.metrics._ranking import Ranks, spearman
 from xraybench.metrics.mprt import Mprt
 
 LAYERS = [("0", "1"), ("3", "4"), ("6",), ("10",)]
@@ -92,8 +92,9 @@ def test_spearman_is_scipys_with_ties():
     draw = torch.Generator().manual_seed(0)
     one, other = torch.randint(0, 9, (6, 50), generator=draw).double(), torch.randn(6, 50, generator=draw)
     expected = [spearmanr(a, b).statistic for a, b in zip(one.numpy(), other.numpy(), strict=True)]
-    np.testing.assert_allclose(spearman(one, other), expected, atol=1e-12)
-    assert average_ranks(torch.tensor([[2.0, 1.0, 2.0]])).tolist() == [[2.5, 1.0, 2.5]]
+    np.testing.assert_allclose(spearman(Ranks.of(one), other), expected, atol=1e-12)
+    ranks = Ranks.of(torch.tensor([[2.0, 1.0, 2.0]]))  # 2.5, 1, 2.5: by .5, -1, .5 from their mean
+    assert (ranks.doubled.tolist(), ranks.squares.tolist()) == ([[1, -2, 1]], [1.5])
 
 
 @pytest.mark.parametrize("absolute", [False, True])

@@ -1,6 +1,9 @@
 """Orders, ranks and what is computed from them against numpy, scipy and scikit-learn, whatever floats there are."""
 
+from unittest.mock import patch
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,10 +11,19 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from xraybench.metrics._ranking import ascending, average_precision, average_ranks, roc_area, spearman
+from xraybench.metrics import _orders
+from xraybench.metrics._orders import ascending, rising
+from xraybench.metrics._ranking import Ranks, average_precision, roc_area, spearman
 
 FLOATS = st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, 1e-45, -1e-45, np.inf, -np.inf])
 ROWS = arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 40)), elements=FLOATS)
+
+
+@pytest.fixture(autouse=True, params=["in 64 bits", "by halves"], scope="module")
+def processor(request):
+    """One of each kind, whatever the tests run on."""
+    with patch.object(_orders, "_slow_in_64_bits", return_value=request.param == "by halves"):
+        yield
 
 
 @given(ROWS)
@@ -20,9 +32,23 @@ def test_an_order_is_numpys_stable_one(rows):
     np.testing.assert_array_equal(order, np.argsort(rows, axis=1, kind="stable"))
 
 
+@given(ROWS, st.booleans())
+def test_rows_rise_with_what_stands_beside_them(rows, double):
+    values = torch.from_numpy(rows.astype(np.float64) if double else rows)
+    places = torch.arange(rows.shape[1], dtype=torch.int32).expand(rows.shape)
+    ranked, beside = rising(values, places - 7)
+    moved = values.gather(1, (beside + 7).long())
+    np.testing.assert_array_equal(moved.numpy(), np.sort(rows, axis=1))
+    assert (beside.sort(1).values == places - 7).all()
+    for one, other in ((ranked, moved), (moved, ranked)):  # the same order, equal where the values are
+        np.testing.assert_array_equal(one[:, 1:] > one[:, :-1], other[:, 1:] > other[:, :-1])
+
+
 @given(ROWS)
 def test_ranks_are_scipys(rows):
-    np.testing.assert_array_equal(average_ranks(torch.from_numpy(rows)).numpy(), rankdata(rows, axis=1))
+    ranks, expected = Ranks.of(torch.from_numpy(rows)), rankdata(rows, axis=1) - (rows.shape[1] + 1) / 2
+    np.testing.assert_array_equal(ranks.doubled.numpy(), 2 * expected)
+    np.testing.assert_allclose(ranks.squares.numpy(), (expected**2).sum(1), rtol=1e-12)
 
 
 FEW = arrays(np.float32, st.tuples(st.just(4), st.integers(2, 40)), elements=st.sampled_from([-1.5, 0.0, 0.25, 3.0]))
@@ -31,7 +57,7 @@ FEW = arrays(np.float32, st.tuples(st.just(4), st.integers(2, 40)), elements=st.
 @given(FEW)
 def test_correlations_of_ranks_are_scipys_in_rows_with_many_equal_values(rows):
     one, other = rows[:2], rows[2:]
-    found = spearman(torch.from_numpy(one), torch.from_numpy(other)).numpy()
+    found = spearman(Ranks.of(torch.from_numpy(one)), torch.from_numpy(other)).numpy()
     told = [a.min() < a.max() and b.min() < b.max() for a, b in zip(one, other, strict=True)]
     expected = [spearmanr(a, b).statistic if fine else np.nan for a, b, fine in zip(one, other, told, strict=True)]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)

@@ -10,8 +10,8 @@ from torch import Tensor
 from xraybench.metrics._imputers import IMPUTERS
 from xraybench.metrics._localisation import undefined
 from xraybench.metrics._logits import original_logits, target_logits
+from xraybench.metrics._orders import places
 from xraybench.metrics._parts import in_parts
-from xraybench.metrics._ranking import places
 from xraybench.metrics._removal import Removal, imputed
 from xraybench.spec import Evidence
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from xraybench.metrics._draws import generator
 from xraybench.metrics._imputers import IMPUTERS, POINTWISE
 from xraybench.metrics._logits import MakeImages, original_logits, target_logits
-from xraybench.metrics._ranking import ascending
+from xraybench.metrics._orders import ascending
 from xraybench.metrics._subsets import Subsets
 from xraybench.spec import Evidence, Shared
 

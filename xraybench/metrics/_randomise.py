@@ -56,9 +56,20 @@ def outputs_of(model: nn.Module) -> int:
     return next(width for width in reversed(widths) if width is not None)
 
 
+def copied(model: nn.Module) -> nn.Module:
+    """A copy with tensors of its own, which calls the model's hooks.
+
+    deepcopy takes a long way round for plain tensors and for each of a module's dozen tables of hooks: both are handed
+    to it, copied, which makes it several times as fast.
+    """
+    tables = chain.from_iterable(vars(module).items() for module in model.modules())
+    memo = {id(table): table.copy() for name, table in tables if "_hooks" in name}
+    return copy.deepcopy(model, memo | {id(buffer): buffer.clone() for buffer in model.buffers()})
+
+
 def randomised(model: nn.Module, chosen: Sequence[Unit]) -> nn.Module:
     """A copy of the model in which the chosen units are drawn anew, each from the seed of its own name."""
-    changed = copy.deepcopy(model)
+    changed = copied(model)
     draw_anew(changed, chosen)
     return changed
 

@@ -56,11 +56,11 @@ class InputInvariance(ReExplaining):
 
 def _undoing(model: nn.Module, shift: float) -> nn.Module:
     """A copy of the model that first takes the shift away again."""
-    import copy
+    from xraybench.metrics._randomise import copied
 
     def undo(_module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (inputs[0] - shift, *inputs[1:])
 
-    changed = copy.deepcopy(model)
+    changed = copied(model)
     changed.register_forward_pre_hook(undo)
     return changed

@@ -77,7 +77,7 @@ class Irof:
         """Int64 [B,H,W]: the place of each pixel's superpixel, 0 for the most relevant."""
         import torch
 
-        from xraybench.metrics._ranking import places as ranked
+        from xraybench.metrics._orders import places as ranked
 
         flat, maps = places.flatten(1), evidence.maps.flatten(1).double().nan_to_num()
         sums = torch.zeros(len(flat), self.segments, dtype=torch.float64, device=flat.device)

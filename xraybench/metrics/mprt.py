@@ -86,14 +86,14 @@ class Mprt(ReExplaining):
         import torch
 
         from xraybench.metrics._localisation import blank, undefined
-        from xraybench.metrics._ranking import average_ranks, spearman_of_ranked
+        from xraybench.metrics._ranking import Ranks, spearman
 
         original = self._compared(self.original(evidence))
-        ranks, nowhere = average_ranks(original), blank(original) | undefined(evidence.maps)
+        ranks, nowhere = Ranks.of(original), blank(original) | undefined(evidence.maps)
         columns = []
         for maps in self._maps(evidence):
             compared = self._compared(maps)
-            alike = spearman_of_ranked(ranks, compared).masked_fill(blank(compared), 0.0)
+            alike = spearman(ranks, compared).masked_fill(blank(compared), 0.0)
             columns.append(alike.masked_fill(nowhere | undefined(maps), float("nan")))
         return torch.stack(columns, dim=1)
 
@@ -113,11 +113,9 @@ class Mprt(ReExplaining):
 
     def _models(self, evidence: Evidence) -> Iterator[nn.Module]:
         """The randomised model of each stage: one copy that is changed on, to be used before the next is asked for."""
-        from copy import deepcopy
+        from xraybench.metrics._randomise import copied, draw_anew, give_back, units
 
-        from xraybench.metrics._randomise import draw_anew, give_back, units
-
-        layers, model = units(evidence.model), deepcopy(evidence.model)
+        layers, model = units(evidence.model), copied(evidence.model)
         ends = sorted({ceil(len(layers) * stage / self.stages) for stage in range(1, self.stages + 1)})
         for begin, end in zip([0, *ends], ends, strict=False):
             chosen = layers[len(layers) - end : len(layers) - begin]

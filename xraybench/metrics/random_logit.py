@@ -41,11 +41,11 @@ class RandomLogit(ReExplaining):
 
     def __call__(self, evidence: Evidence) -> Tensor:
         from xraybench.metrics._localisation import blank, undefined
-        from xraybench.metrics._ranking import spearman
+        from xraybench.metrics._ranking import Ranks, spearman
 
         other = _of_next_output(evidence) if evidence.true_labels is None else _of_true_label(evidence)
         mine, theirs = (maps.flatten(1).abs() if self.absolute else maps.flatten(1) for maps in (evidence.maps, other))
-        alike = spearman(mine, theirs).masked_fill(blank(theirs), 0.0)
+        alike = spearman(Ranks.of(mine), theirs).masked_fill(blank(theirs), 0.0)
         return alike.masked_fill(blank(mine) | undefined(evidence.maps) | undefined(other), float("nan"))
 
 
@@ -97,11 +97,11 @@ def _step(outputs: int) -> int:
 
 def _rolled(model: nn.Module, step: int) -> nn.Module:
     """A copy of the model whose output at index t is the model's at t + step, round the end."""
-    import copy
+    from xraybench.metrics._randomise import copied
 
     def roll(_module: Any, _inputs: Any, logits: Tensor) -> Tensor:
         return logits.roll(-step, 1)
 
-    changed = copy.deepcopy(model)
+    changed = copied(model)
     changed.register_forward_hook(roll)
     return changed

@@ -42,7 +42,7 @@ def _gini(maps: Tensor) -> Tensor:
     """Float64 [B], of maps [B,H,W]."""
     import torch
 
-    from xraybench.metrics._ranking import ordered
+    from xraybench.metrics._orders import ordered
 
     sizes = ordered(maps.flatten(1).abs()).double()
     pixels = sizes.shape[1]
