@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,23 +22,39 @@ def relus(model: nn.Module) -> list[nn.ReLU]:
     return found
 
 
-Gradients = tuple[Tensor, ...] | Tensor
-BackwardHook = Callable[[nn.Module, Gradients, Gradients], tuple[Tensor]]
+ForwardHook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]
 
 
 def guided_relus(model: nn.Module) -> AbstractContextManager[None]:
     """Every ReLU passes positive gradients only, and only where it was open."""
-    return _backward_hooked(model, lambda module, grad_input, grad_output: (grad_input[0].clamp(min=0),))
+
+    def guide(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if output.requires_grad:
+            output.register_hook(lambda gradient: gradient.clamp(min=0))
+
+    return _hooked_relus(model, guide)
 
 
 def deconvolved_relus(model: nn.Module) -> AbstractContextManager[None]:
     """Every ReLU passes positive gradients only, wherever it was open or not (Zeiler & Fergus, ECCV 2014, sec. 2.1)."""
-    return _backward_hooked(model, lambda module, grad_input, grad_output: (grad_output[0].clamp(min=0),))
+    return _hooked_relus(model, lambda module, inputs, output: _Deconvolved.apply(inputs[0], output.detach()))
+
+
+class _Deconvolved(torch.autograd.Function):
+    """A ReLU's output, whose gradient is rectified as the ReLU rectifies."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, output: Tensor) -> Tensor:
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0].clamp(min=0), None
 
 
 @contextmanager
-def _backward_hooked(model: nn.Module, hook: BackwardHook) -> Iterator[None]:
-    handles = [relu.register_full_backward_hook(hook) for relu in relus(model)]
+def _hooked_relus(model: nn.Module, hook: ForwardHook) -> Iterator[None]:
+    handles = [relu.register_forward_hook(hook) for relu in relus(model)]
     try:
         yield
     finally:

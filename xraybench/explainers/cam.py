@@ -208,10 +208,10 @@ def _first_component(maps: Tensor) -> Tensor:
 
     samples = maps.flatten(2).mT.double().cpu()
     samples = samples - samples.mean(1, keepdim=True)
-    means, last = samples.mean(2), samples.shape[1] - 1
-    parts = []
-    for image, mean in zip(samples, means, strict=True):
-        (value,), vector = eigh((image @ image.T).numpy(), subset_by_index=(last, last))
-        projected = torch.from_numpy(vector[:, 0]) * max(value, 0.0) ** 0.5
-        parts.append(projected if projected @ mean >= 0 else -projected)
-    return torch.stack(parts).view(len(maps), *maps.shape[2:]).to(maps)
+    last = samples.shape[1] - 1
+    found = [eigh((image @ image.T).numpy(), subset_by_index=(last, last)) for image in samples]
+    values = torch.tensor([value for (value,), _ in found], dtype=samples.dtype)
+    vectors = torch.stack([torch.from_numpy(vector[:, 0]) for _, vector in found])
+    projected = vectors * values.clamp(min=0).sqrt()[:, None]
+    against = (projected * samples.mean(2)).sum(1, keepdim=True) < 0
+    return projected.where(~against, -projected).view(len(maps), *maps.shape[2:]).to(maps)
