@@ -43,16 +43,13 @@ def most(mebibytes):
     with peak_memory(cuda=False) as peak:
         bytes(bytearray(b"x") * (mebibytes << 20))
         return peak()
-print(*(most(mebibytes) >> 20 for mebibytes in (8, 256, 8, 128)))
+print(*(taken if taken is None else taken >> 20 for taken in map(most, (8, 256, 8, 128))))
 """
 
 
 def test_a_peak_is_of_the_work_it_is_asked_of_whatever_came_before():
-    """Each block is there twice for a moment."""
+    """Beyond what the process held before it. Each block is there twice for a moment."""
     ended = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
-    first, second, third, fourth = map(int, ended.stdout.split())
-    if third == second:
+    if "None" in ended.stdout:
         pytest.skip("this system cannot count a process's peak anew")
-    assert third == pytest.approx(first, abs=4)
-    assert second - first == pytest.approx(2 * (256 - 8), abs=8)
-    assert fourth - first == pytest.approx(2 * (128 - 8), abs=8)
+    assert [int(taken) for taken in ended.stdout.split()] == pytest.approx([16, 512, 16, 256], abs=4)

@@ -1,9 +1,8 @@
-"""What a process does with memory that it frees, and the most that a piece of work made it hold."""
+"""What a process does with memory that it frees, and the most that a piece of work takes."""
 
 from __future__ import annotations
 
 import ctypes
-import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,22 +23,27 @@ def keep_freed_memory() -> bool:
 
 
 @contextmanager
-def peak_memory(cuda: bool) -> Iterator[Callable[[], int]]:
-    """Gives how many bytes the block holds at most, asked when it ends: of the GPU, or of this process, libraries and
-    data included, which first gives back all that it has freed.
+def peak_memory(cuda: bool) -> Iterator[Callable[[], int | None]]:
+    """Gives how many bytes the block takes at its peak, beyond what was held before it, asked when it ends.
 
-    Of the process since it started where the system cannot count anew (only Linux can).
+    Of the GPU, or of this process, which first gives back all that it has freed. None where the system cannot count a
+    process's peak anew (only Linux can).
     """
     if cuda:
         import torch
 
         torch.cuda.reset_peak_memory_stats()
-        yield torch.cuda.max_memory_allocated
+        held = torch.cuda.memory_allocated()
+        yield lambda: int(torch.cuda.max_memory_allocated()) - held
         return
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-    yield _high_water if _counted_anew() else lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if not _counted_anew():
+        yield lambda: None
+        return
+    before = _high_water()
+    yield lambda: max(_high_water() - before, 0)  # Linux adds pages up in batches: a mark may be some pages too high
 
 
 def _counted_anew() -> bool:

@@ -7,8 +7,7 @@
     stages/<stage id>/stage.json                StageRecord: beside the runs, with its weights; shared by them
     <run>/comparisons/<pair id>/comparison.json   ComparisonRecord: layer similarity of two models
     <run>/cells/<cell id>/cell.json             CellRecord: written last; its presence is the commit mark
-    <run>/cells/<cell id>/scores/<metric>.parquet   one row an image: image_id, patient_id, value,
-                                                and the metric's details (score_files.py)
+    <run>/cells/<cell id>/scores.parquet        every score of every image (score_files.py)
     <run>/cells/<cell id>/{maps.npy, gallery.npz, log.txt}
                                                 gallery: image uint8 [K,H,W], mask bool [K,H,W], map float32 [K,H,W],
                                                 kind [K] ("best", "worst", "random"), image_id [K], score float64 [K]
@@ -207,12 +206,12 @@ class ScoreInfo(Record):
 
 
 class Spent(Record):
-    """What explaining took: per image (means), and at its peak."""
+    """What explaining took: per image (means); and bytes at its peak, beyond what was held before, None: not known."""
 
     forwards: float
     backwards: float
     milliseconds: float
-    peak_bytes: int
+    peak_bytes: int | None
 
 
 class CellRecord(Record):

@@ -157,13 +157,14 @@ class Classifier(Protocol):
 class Cost:
     """What explaining an image took: means over images.
 
-    peak_bytes: the most that the GPU held while they were explained; on a CPU the process, with its libraries and data.
+    peak_bytes: the most memory that all of them took at once, of the GPU or else of the process, beyond what was held
+    before (model and data, libraries); None where the system cannot tell.
     """
 
     forwards: float
     backwards: float
     milliseconds: float
-    peak_bytes: int
+    peak_bytes: int | None
 
     @property
     def image_forwards(self) -> float:

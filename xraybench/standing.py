@@ -8,7 +8,7 @@ from typing import Literal
 from xraybench.lineage import Pair
 from xraybench.planning import CellJob, Plan
 from xraybench.results import CellRecord, ComparisonRecord, read_record
-from xraybench.score_files import scores_path
+from xraybench.score_files import SCORES
 
 Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
 Rerun = Literal["missing", "failed", "all"]
@@ -26,7 +26,7 @@ def standing(folder: Path, job: CellJob) -> Standing:
         info = record.scores.get(metric.info.label)
         if info is None or info.metric != metric.info:
             return "lacks metrics"
-        if info.status == "ok" and not scores_path(path.parent, metric.info.label).exists():
+        if info.status == "ok" and not (path.parent / SCORES).exists():
             return "lacks metrics"
     return "failed" if record.failures([metric.info.label for metric in job.metrics]) else "done"
 

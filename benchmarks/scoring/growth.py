@@ -1,7 +1,7 @@
 """What more images take: seconds and memory of scoring 1, 2 and 4 times as many, each in a process of its own.
 
-`python -m benchmarks.scoring.growth IMAGES SIDE` is one of them. Memory is the peak above what the process held before,
-from Linux's /proc (VmHWM), less what the images, maps and masks themselves take.
+`python -m benchmarks.scoring.growth IMAGES SIDE` is one of them. Memory is the peak beyond what the process held
+before: images, maps and masks themselves.
 """
 
 from __future__ import annotations
@@ -48,11 +48,10 @@ def measure(images: int, side: int) -> Taken:
     keep_freed_memory()  # as every process that scores
     _score(case_of("small-cnn", side, BATCH, "cpu", BATCH).fresh())  # what libraries take once
     evidence = case_of("small-cnn", side, images, "cpu", BATCH).fresh()
-    with peak_memory(cuda=False) as before:
-        start = before()
     with peak_memory(cuda=False) as peak:
-        seconds = seconds_of(lambda: _score(evidence))
-        return Taken(images, seconds, peak() - start)
+        seconds, most = seconds_of(lambda: _score(evidence)), peak()
+    assert most is not None, "only Linux counts a process's peak anew"
+    return Taken(images, seconds, most)
 
 
 def _score(evidence: Evidence) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from xraybench.identity import digest, seed_of
@@ -22,7 +21,7 @@ from xraybench.results import (
     replacing,
     write_record,
 )
-from xraybench.score_files import read_scores, scores_path, write_scores
+from xraybench.score_files import ImageScores, read_scores, write_scores
 
 QUALITY = {  # how good each row's maps are meant to be, 0 to 1
     "gradient": 0.30,
@@ -98,7 +97,7 @@ def patient_ids(recipe: Recipe) -> list[str]:
     return [f"patient-{n % recipe.patients:04d}" for n in range(recipe.images)]
 
 
-def draw_scores(recipe: Recipe, label: str, explainer: str, model: str, seed: int) -> pd.DataFrame:
+def draw_scores(recipe: Recipe, label: str, explainer: str, model: str, seed: int) -> ImageScores:
     """Scores around the row's quality: harder images are harder for all rows; a few are undefined for all."""
     quality = {**QUALITY, **CONTROLS, **CEILINGS}.get(explainer, 0.4)
     hardness = np.random.default_rng(seed_of(label, model)).normal(scale=0.15, size=recipe.images)
@@ -118,8 +117,8 @@ def draw_scores(recipe: Recipe, label: str, explainer: str, model: str, seed: in
         values = np.full(recipe.images, 12.5)
     if label == "relevance-rank":
         values[:3] = np.nan
-    frame = pd.DataFrame({"image_id": image_ids(recipe), "patient_id": patient_ids(recipe), "value": values})
-    return frame[:32] if label in REEXPLAINING else frame
+    few = 32 if label in REEXPLAINING else None
+    return ImageScores(np.array(image_ids(recipe))[:few], np.array(patient_ids(recipe))[:few], values[:few])
 
 
 def write_gallery(path: Path, recipe: Recipe, explainer: str) -> None:
@@ -158,12 +157,13 @@ def skip_reason(label: str, explainer: str) -> str | None:
 def write_cell(run: Path, recipe: Recipe, explainer: str, model: str, seed: int) -> None:
     cell_id = digest([explainer, model, seed])
     folder = run / "cells" / cell_id
-    scores = {}
+    scores, drawn = {}, {}
     for label in recipe.metrics:
         reason = skip_reason(label, explainer)
         scores[label] = ScoreInfo(metric=metric_info(label), status="skipped" if reason else "ok", reason=reason)
         if not reason:
-            write_scores(scores_path(folder, label), draw_scores(recipe, label, explainer, model, seed), {"by": "test"})
+            drawn[label] = draw_scores(recipe, label, explainer, model, seed)
+    write_scores(folder, drawn)
     write_gallery(folder / "gallery.npz", recipe, explainer)
     write_record(folder / "cell.json", cell_record(recipe, cell_id, explainer, model, seed, scores))
 
@@ -255,15 +255,20 @@ def write_run(folder: Path, recipe: Recipe | None = None) -> Path:
     return folder
 
 
-def give_scores(folder: Path, label: str, model: str, source: str, target: str) -> dict[str, pd.DataFrame]:
+def set_scores(cell: Path, **scores: ImageScores) -> None:
+    """Put these scores, by metric label, in place of a cell's own."""
+    write_scores(cell, read_scores(cell) | scores)
+
+
+def give_scores(folder: Path, label: str, model: str, source: str, target: str) -> dict[str, ImageScores]:
     """Let an explainer have another's scores of a metric; those that both had are given back."""
     cells = {
         record.explainer: path.parent
         for path in folder.glob("cells/*/cell.json")
         if (record := read_record(path, CellRecord)).model == model
     }
-    scores = {name: read_scores(cells[name] / "scores" / f"{label}.parquet") for name in (source, target)}
-    write_scores(cells[target] / "scores" / f"{label}.parquet", scores[source], {"by": "test"})
+    scores = {name: read_scores(cells[name])[label] for name in (source, target)}
+    set_scores(cells[target], **{label: scores[source]})
     return scores
 
 

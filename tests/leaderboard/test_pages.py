@@ -130,7 +130,8 @@ def test_the_index_says_what_a_reader_must_know(index):
 def test_every_row_of_a_table_has_the_same_columns(index):
     boards = [row for row in index.rows if row and any(row[0].startswith(name) for name in NAMES) and len(row) > 10]
     assert len(boards) == 2 * len(NAMES)
-    assert {len(row) for row in boards} == {2 + len(METRICS) + 2}
+    assert {len(row) for row in boards} == {2 + len(METRICS) + 3}
+    assert {row[-1] for row in boards} == {"9.54", ""}  # of 10,000,000 bytes; nothing beside reference maps
 
 
 def test_the_table_holds_the_scores_of_the_board(run_folder, index):

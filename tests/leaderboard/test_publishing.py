@@ -14,6 +14,7 @@ from xraybench.leaderboard.overlays import picture
 from xraybench.leaderboard.publishing import check, publish
 from xraybench.leaderboard.records import find_runs, load_run
 from xraybench.leaderboard.tables import build_board
+from xraybench.score_files import SCORES
 
 SMALL = Recipe(models=("small-cnn",), methods=("gradient", "grad-cam"), metrics=("pixel-auprc", "srg"))
 
@@ -37,7 +38,7 @@ def site(published, tmp_path):
 
 def test_records_are_copied_and_nothing_else(published):
     names = {path.name for path in (published / "leaderboards" / "wrist" / "records").rglob("*") if path.is_file()}
-    assert names == {"run.json", "model.json", "cell.json", "gallery.npz", "pixel-auprc.parquet", "srg.parquet"}
+    assert names == {"run.json", "model.json", "cell.json", "gallery.npz", SCORES}
 
 
 def test_the_published_copy_reads_as_the_run_does(published):

@@ -1,6 +1,7 @@
 """Localisation by groups of images: who is in which, and that means and intervals are over those images."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.leaderboard.conftest import Recipe, image_ids, metric_info, patient_ids, write_run
@@ -49,7 +50,8 @@ def values_of(folder, label, explainer="gradient", seed=0):
         for path in folder.glob("cells/*/cell.json")
         if (record := read_record(path, CellRecord)).explainer == explainer and record.seed == seed
     )
-    return read_scores(cell / "scores" / f"{label}.parquet").set_index("image_id")["value"]
+    scores = read_scores(cell)[label]
+    return pd.Series(scores.values, scores.image_ids)
 
 
 def members(*seeds):

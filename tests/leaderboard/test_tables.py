@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from tests.leaderboard.conftest import CONTROLS, METRICS, QUALITY, Recipe, give_scores, write_run
+from tests.leaderboard.conftest import CONTROLS, METRICS, QUALITY, Recipe, give_scores, set_scores, write_run
 from xraybench.leaderboard.board import Absent
 from xraybench.leaderboard.formats import over_seeds, to_csv, to_json, to_markdown
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.results import CellRecord, read_record, write_record
-from xraybench.score_files import read_scores, write_scores
+from xraybench.score_files import ImageScores, read_scores
 
 SMALL = Recipe(models=("small-cnn",), methods=("gradient", "occlusion", "rise(masks=500)"), metrics=("srg", "mprt"))
 
@@ -128,7 +129,7 @@ def test_a_metric_that_ranks_random_above_the_oracle_is_said_to(tmp_path, label)
     recipe = Recipe(models=("small-cnn",), metrics=("relevance-mass", label))
     folder = write_run(tmp_path / "run", recipe)
     random = give_scores(folder, label, "small-cnn", "oracle", "random")["random"]
-    write_scores(cell_of(folder, "oracle") / "scores" / f"{label}.parquet", random, {"by": "test"})
+    set_scores(cell_of(folder, "oracle"), **{label: random})
     board = build_board(load_run(folder))
     said = board.column("small-cnn", label).uninformative
     assert said.startswith("ranks random above the oracle: oracle minus random is ")
@@ -174,8 +175,9 @@ def test_a_metric_on_which_the_oracle_does_not_beat_random_is_flagged(tmp_path):
 
 def test_an_incomplete_row_is_shown_and_not_ranked(tmp_path):
     folder = write_run(tmp_path / "run", SMALL)
-    path = cell_of(folder, "gradient") / "scores" / "srg.parquet"
-    write_scores(path, read_scores(path)[:60], {"by": "test"})
+    cell = cell_of(folder, "gradient")
+    whole = read_scores(cell)["srg"]
+    set_scores(cell, srg=ImageScores(whole.image_ids[:60], whole.patient_ids[:60], whole.values[:60]))
     board = build_board(load_run(folder))
     score = row_of(board, "gradient").scores["srg"]
     assert (score.n, score.n_undefined, score.rank) == (60, 0, None)
@@ -211,7 +213,7 @@ def test_seeds_that_lack_the_same_for_the_same_reason_share_a_line():
 def test_rows_are_means_over_seeds_and_a_row_without_one_is_incomplete(tmp_path):
     recipe = Recipe(models=("small-cnn",), seeds=(0, 1, 2), methods=("gradient", "occlusion"), metrics=("srg",))
     folder = write_run(tmp_path / "run", recipe)
-    values = [read_scores(cell_of(folder, "gradient", seed) / "scores" / "srg.parquet")["value"] for seed in range(3)]
+    values = [read_scores(cell_of(folder, "gradient", seed))["srg"].values for seed in range(3)]
     row = row_of(build_board(load_run(folder)), "gradient")
     assert row.seeds == [0, 1, 2]
     assert row.scores["srg"].mean == pytest.approx(np.mean(values), rel=1e-5)
@@ -241,9 +243,9 @@ def test_scores_of_an_older_version_of_a_metric_are_not_ranked(tmp_path):
 def test_a_method_whose_maps_are_blank_stands_outside_tie_groups(tmp_path):
     recipe = Recipe(models=("small-cnn",), methods=("gradient", "occlusion"), metrics=("pixel-auprc", "srg"))
     folder = write_run(tmp_path / "run", recipe)
-    path = cell_of(folder, "gradient") / "scores" / "pixel-auprc.parquet"
-    frame = read_scores(path)
-    write_scores(path, frame.assign(value=0.0), {"by": "test"})
+    cell = cell_of(folder, "gradient")
+    mine = read_scores(cell)["pixel-auprc"]
+    set_scores(cell, **{"pixel-auprc": dataclasses.replace(mine, values=np.zeros_like(mine.values))})
     row = row_of(build_board(load_run(folder)), "gradient")
     assert row.blank
     assert {score.tie_group for score in row.scores.values()} == {None}

@@ -1,18 +1,19 @@
 """What is said of the metrics themselves, against direct definitions."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from scipy.stats import binom, kendalltau
 
-from tests.leaderboard.conftest import Recipe, write_absent, write_cell, write_run
+from tests.leaderboard.conftest import Recipe, set_scores, write_absent, write_cell, write_run
 from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.leaderboard.validity import judge
 from xraybench.results import CellRecord, read_record, write_record
-from xraybench.score_files import read_scores, scores_path, write_scores
+from xraybench.score_files import read_scores
 
 
 def test_effects_are_paired_and_a_metric_that_tells_nothing_is_near_zero(tmp_path):
@@ -57,8 +58,9 @@ def played(folder, recipe, **hits):
     for path in write_run(folder, recipe).glob("cells/*/cell.json"):
         wanted = hits.get(read_record(path, CellRecord).explainer)
         if wanted is not None:
-            scores = scores_path(path.parent, "pointing-game")
-            write_scores(scores, read_scores(scores).assign(value=np.arange(64) < wanted).astype({"value": float}), {})
+            mine = read_scores(path.parent)["pointing-game"]
+            values = (np.arange(64) < wanted).astype(float)
+            set_scores(path.parent, **{"pointing-game": dataclasses.replace(mine, values=values)})
     run = load_run(folder)
     return judge(run, build_board(run)).models[0].metrics[0].oracle, run
 
@@ -167,9 +169,9 @@ def under_another_imputer(folder, label):
             metric = info.metric.model_copy(update={"label": other, "parameters": {"imputer": "mean"}})
             scores = {**record.scores, other: info.model_copy(update={"metric": metric})}
             write_record(path, record.model_copy(update={"scores": scores}))
-            frame = read_scores(scores_path(path.parent, label))
-            frame = frame.assign(value=frame["value"] / 2 + rng.normal(scale=0.1))
-            write_scores(scores_path(path.parent, other), frame, {})
+            mine = read_scores(path.parent)[label]
+            values = mine.values / 2 + rng.normal(scale=0.1)
+            set_scores(path.parent, **{other: dataclasses.replace(mine, values=values)})
 
 
 def test_every_metric_under_two_imputers_has_the_tau_between_its_two_orders(tmp_path):

@@ -1,15 +1,17 @@
 """The randomisation test in words: from the last stage's similarities, which score files hold as a detail."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from tests.leaderboard.conftest import Recipe, write_run
+from tests.leaderboard.conftest import Recipe, set_scores, write_run
 from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.leaderboard.verdicts import BOUND
 from xraybench.results import CellRecord, iterate_records
-from xraybench.score_files import read_scores, read_values, scores_path, write_scores
+from xraybench.score_files import ImageScores, read_scores
 from xraybench.spec import ALL_ANEW
 
 SPREAD = np.tile([-0.05, 0.05], 16)  # of 32 patients: a standard error of 0.009
@@ -21,9 +23,9 @@ def with_details(folder, levels=LEVELS, patients=32, noise=SPREAD):
     """The run, with a detail beside mprt's scores of these explainers."""
     for cell, record in iterate_records(folder / "cells", "cell.json", CellRecord):
         if record.explainer in levels and "mprt" in record.scores:
-            path = scores_path(cell, "mprt")
-            frame = read_scores(path)[:patients]
-            write_scores(path, frame.assign(**{ALL_ANEW: levels[record.explainer] + noise[:patients]}), {"by": "test"})
+            ids, more = read_scores(cell)["mprt"], {ALL_ANEW: levels[record.explainer] + noise[:patients]}
+            kept = (ids.image_ids[:patients], ids.patient_ids[:patients], ids.values[:patients])
+            set_scores(cell, mprt=ImageScores(*kept, more))
     return folder
 
 
@@ -51,9 +53,8 @@ def test_images_of_one_patient_are_no_independent_evidence(tmp_path):
     pairs = write_run(tmp_path / "pairs", twice)
     for cell, record in iterate_records(pairs / "cells", "cell.json", CellRecord):
         if record.explainer == "gradient":
-            frame = read_scores(scores_path(cell, "pixel-auprc"))
-            values = {ALL_ANEW: LEVELS["gradient"] + np.tile(SPREAD, 2)}
-            write_scores(scores_path(cell, "mprt"), frame.assign(**values), {"by": "test"})
+            details = {ALL_ANEW: LEVELS["gradient"] + np.tile(SPREAD, 2)}
+            set_scores(cell, mprt=dataclasses.replace(read_scores(cell)["pixel-auprc"], details=details))
     after = verdicts_of(pairs)["gradient"].alike
     assert (before.n, after.n) == (32, 64)
     assert after.high - after.low == pytest.approx(before.high - before.low, rel=0.1)
@@ -92,7 +93,7 @@ def test_an_explainers_page_says_it_in_words_with_the_bound(tmp_path):
 def test_a_score_file_keeps_its_details(tmp_path):
     folder = with_details(write_run(tmp_path / "run", RECIPE))
     found = [
-        read_values(scores_path(cell, "mprt")).details
+        read_scores(cell)["mprt"].details
         for cell, record in iterate_records(folder / "cells", "cell.json", CellRecord)
         if record.explainer == "gradient"
     ]

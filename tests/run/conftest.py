@@ -99,6 +99,7 @@ def scores_of(out: Path) -> dict[str, list[float]]:
 
     folder = run_folder(out)
     return {
-        str(path.relative_to(folder)): read_scores(path)["value"].tolist()
-        for path in sorted(folder.glob("cells/*/scores/*.parquet"))
+        f"{path.parent.name} {label}": scores.values.tolist()
+        for path in sorted(folder.glob("cells/*/scores.parquet"))
+        for label, scores in read_scores(path.parent).items()
     }

@@ -94,8 +94,8 @@ def test_a_run_of_another_format_is_an_error_and_stays_as_it_is(task_file, copy)
     assert json.loads(path.read_text()) == record
 
 
-def test_a_torn_score_file_is_computed_again(task_file, finished, copy):
-    next(run_folder(copy).glob("cells/*/scores/srg.parquet")).unlink()
+def test_a_score_file_that_is_gone_is_computed_again(task_file, finished, copy):
+    next(run_folder(copy).glob("cells/*/scores.parquet")).unlink()
     done = again(task_file, copy)
     assert done.returncode == 0, done.stderr
     assert "1 cells computed, 10 kept" in done.stderr

@@ -19,7 +19,7 @@ from xraybench.leaderboard.tables import build_board
 from xraybench.planning import Plan, Request, make_plan
 from xraybench.results import FINDINGS, CellRecord, FindingsRecord, iterate_records, read_record
 from xraybench.runner import execute, open_source
-from xraybench.score_files import read_scores, scores_path
+from xraybench.score_files import read_scores
 from xraybench.scoring import ONE_LABEL
 from xraybench.tasks import Task, load_task
 from xraybench.training import predict
@@ -112,11 +112,11 @@ def test_each_true_label_has_its_own_map_and_region(finished, desk):
     (job,) = plan.models
     expected = Gradient()(desk.model(job), desk.explained_images, torch.from_numpy(targets), desk.context)
     np.testing.assert_allclose(np.load(cell / "maps.npy"), expected.numpy(), rtol=1e-3, atol=1e-6)
-    scores = read_scores(cell / "scores" / "relevance-mass.parquet")
-    assert scores["image_id"].tolist() == desk.explained_table["image_id"].tolist()
-    assert scores["image_id"].is_unique
+    scores = read_scores(cell)["relevance-mass"]
+    assert scores.image_ids.tolist() == desk.explained_table["image_id"].tolist()
+    assert len(set(scores.image_ids)) == len(scores.image_ids)
     blank = ~desk.regions["finding"].flatten(1).any(1).numpy()
-    np.testing.assert_array_equal(scores["value"].isna(), blank)
+    np.testing.assert_array_equal(np.isnan(scores.values), blank)
 
 
 def test_a_random_logit_is_another_true_label_of_the_image(finished, desk):
@@ -126,7 +126,8 @@ def test_a_random_logit_is_another_true_label_of_the_image(finished, desk):
         for path, made in iterate_records(folder / "cells", "cell.json", CellRecord)
         if made.explainer == "gradient"
     )
-    whole, some = (read_scores(scores_path(cell, label)).set_index("image_id")["value"] for label in (LOGIT, SOME))
+    scores = read_scores(cell)
+    whole, some = (pd.Series(scores[label].values, scores[label].image_ids) for label in (LOGIT, SOME))
     labels = desk.prepared.index[plan.task.labels].iloc[desk.explained_rows].to_numpy() == 1
     np.testing.assert_array_equal(desk.true_labels.numpy(), labels)
     np.testing.assert_array_equal(whole.isna(), labels.sum(1) < 2)

@@ -27,7 +27,7 @@ from xraybench.results import (
     read_record,
 )
 from xraybench.runner import open_source
-from xraybench.score_files import read_values, scores_path
+from xraybench.score_files import read_scores
 from xraybench.spec import ALL_ANEW
 from xraybench.tasks import load_task
 from xraybench.training import predict
@@ -74,7 +74,7 @@ def test_what_a_metric_finds_beside_its_scores_is_on_record(copy, task_file):
     done = run_here(task_file, copy, "--explainer", "gradient", "--metric", "mprt", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     cell = cells_of(copy)["gradient"]
-    scores = read_values(scores_path(run_folder(copy) / "cells" / cell.id, "mprt"))
+    scores = read_scores(run_folder(copy) / "cells" / cell.id)["mprt"]
     last = scores.details[ALL_ANEW]
     assert last.shape == scores.values.shape == (6,)
     assert cell.notes["mprt: top 4 of 4 parts drawn anew, maps alike"] == pytest.approx(last.mean())
@@ -86,7 +86,7 @@ def test_what_a_metric_finds_beside_its_scores_is_on_record(copy, task_file):
 
 def test_the_oracle_wins_localisation_and_random_gets_what_chance_gives(finished):
     scores, cells = scores_of(finished), cells_of(finished)
-    mass = {name: np.nanmean(scores[f"cells/{cell.id}/scores/relevance-mass.parquet"]) for name, cell in cells.items()}
+    mass = {name: np.nanmean(scores[f"{cell.id} relevance-mass"]) for name, cell in cells.items()}
     assert mass["oracle"] == pytest.approx(1)
     assert max(mass.values()) == mass["oracle"]
     (folder,) = (finished / "data").iterdir()

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +30,7 @@ from xraybench.explaining import ExplainAgain, baseline_name, explain
 from xraybench.identity import digest_bytes
 from xraybench.planning import CellJob, MetricJob
 from xraybench.results import CellRecord, ModelRecord, ScoreInfo, Spent, read_record, replacing, write_record
-from xraybench.score_files import scores_path, write_scores
+from xraybench.score_files import SCORES, ImageScores, read_scores, write_scores
 from xraybench.scoring import score, why_not
 from xraybench.spec import (
     Annotated,
@@ -132,15 +131,18 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         made = _keep(folder, *drawn_where_read(desk, built))
     evidence = _evidence(desk, model, again, made, annotated(desk, model, built))
     keep_findings(desk, job.model, model, weights)
-    scoring = Scoring(desk, job, evidence, again, weights, made.digest)
-    done = dict(kept[1].scores) if kept else {}
+    scores = read_scores(folder) if kept and (folder / SCORES).exists() else {}
+    scoring = Scoring(desk, job, evidence, again, weights, made.digest, scores)
+    on_record = kept[1].scores if kept else {}
+    done = {label: info for label, info in on_record.items() if info.status != "ok" or label in scores}
     for number, metric in enumerate(job.metrics):
         report(f"{job.model.label} {job.label}", number, len(job.metrics))
-        if not _is_done(done.get(metric.info.label), metric, made.digest, folder):
+        if not _is_done(done.get(metric.info.label), metric, made.digest):
             done[metric.info.label] = _score(scoring, metric)
     report(f"{job.model.label} {job.label}", len(job.metrics), len(job.metrics))
+    write_scores(folder, scores)
     if not kept:
-        write_gallery(desk, made.maps, folder, done)
+        write_gallery(desk, made.maps, folder, scores)
     return _cell_record(
         desk.place,
         job,
@@ -225,16 +227,13 @@ def _contrast(again: ExplainAgain | None) -> Contrast | None:
     return again.against if again and isinstance(again.explainer, Contrasting) else None
 
 
-def _is_done(info: ScoreInfo | None, metric: MetricJob, maps_digest: str, folder: Path) -> bool:
-    """Scored by this version with these parameters on these maps, and the file is there."""
+def _is_done(info: ScoreInfo | None, metric: MetricJob, maps_digest: str) -> bool:
+    """Scored by this version with these parameters on these maps."""
     return (
         info is not None
         and info.metric == metric.info
         and info.status != "failed"
-        and (
-            info.status == "skipped"
-            or (info.maps_digest == maps_digest and scores_path(folder, info.metric.label).exists())
-        )
+        and (info.status == "skipped" or info.maps_digest == maps_digest)
     )
 
 
@@ -248,6 +247,7 @@ class Scoring:
     again: ExplainAgain | None
     weights: str
     maps_digest: str
+    scores: dict[str, ImageScores]  # by metric label: what is there, and what is added
     subsets: dict[int, Evidence] = field(default_factory=dict)  # by number of images: what metrics of one share
     notes: Figures = field(default_factory=dict)  # what metrics found beside their scores
 
@@ -278,7 +278,8 @@ class Scoring:
 
 
 def _score(scoring: Scoring, job: MetricJob) -> ScoreInfo:
-    """One metric of the cell: scored and written, or skipped with its reason, or failed with its error."""
+    """One metric of the cell: scored, or skipped with its reason, or failed with its error."""
+    scoring.scores.pop(job.info.label, None)
     try:
         return _scored(scoring, job)
     except NotApplicableError as error:
@@ -303,16 +304,12 @@ def _scored(scoring: Scoring, job: MetricJob) -> ScoreInfo:
         scoring.notes.update({f"{job.info.label}: {name}": value for name, value in metric.notes(evidence).items()})
     details = metric.details(evidence) if isinstance(metric, MetricDetails) else {}
     table = scoring.desk.explained_table.iloc[rows.cpu().numpy()]
-    frame = pd.DataFrame(
-        {
-            **{name: values.double().cpu().numpy() for name, values in details.items()},
-            "image_id": table["image_id"].to_numpy(),
-            "patient_id": table["patient_id"].to_numpy(),
-            "value": scored.scores.numpy(),
-        }
+    scoring.scores[job.info.label] = ImageScores(
+        table["image_id"].to_numpy().astype(str),
+        table["patient_id"].to_numpy().astype(str),
+        scored.scores.numpy(),
+        {name: values.double().cpu().numpy() for name, values in details.items()},
     )
-    stamp = {"maps": scoring.maps_digest, "metric": str(job.call), "version": str(job.info.version)}
-    write_scores(scores_path(scoring.folder, job.info.label), frame, stamp)
     return ScoreInfo(
         metric=job.info,
         status="ok",

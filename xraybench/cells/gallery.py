@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xraybench.cells.bench import Bench
-from xraybench.results import ScoreInfo, replacing
-from xraybench.score_files import read_scores, scores_path
+from xraybench.results import replacing
+from xraybench.score_files import ImageScores
 
 CHOSEN_BY = ("pixel-auprc", "relevance-mass", "srg")  # the first of these that was measured says best and worst
 EACH = 2
 
 
-def write_gallery(desk: Bench, maps: Tensor, folder: Path, scores: Mapping[str, ScoreInfo]) -> None:
+def write_gallery(desk: Bench, maps: Tensor, folder: Path, scores: Mapping[str, ImageScores]) -> None:
     """Write `gallery.npz`: the best and the worst by one metric, and randomly chosen ones (the same for all cells)."""
-    values = _values(folder, scores, len(maps))
+    chosen = next((scores[label].values for label in CHOSEN_BY if label in scores), None)
+    values = np.full(len(maps), np.nan) if chosen is None else chosen
     picks = _picks(values)
     rows = np.array([row for _, row in picks])
     grey = desk.explained_grey.cpu().numpy()[rows]
@@ -35,14 +36,6 @@ def write_gallery(desk: Bench, maps: Tensor, folder: Path, scores: Mapping[str, 
             image_id=desk.explained_table["image_id"].to_numpy().astype(str)[rows],
             score=values[rows],
         )
-
-
-def _values(folder: Path, scores: Mapping[str, ScoreInfo], count: int) -> NDArray[np.float64]:
-    """The choosing metric's scores, NaN where none was measured."""
-    for label in CHOSEN_BY:
-        if label in scores and scores[label].status == "ok":
-            return read_scores(scores_path(folder, label))["value"].to_numpy(np.float64)
-    return np.full(count, np.nan)
 
 
 def _picks(values: NDArray[np.float64]) -> list[tuple[str, int]]:

@@ -29,13 +29,13 @@ class Score(Record):
 
 
 class Cost(Record):
-    """What explaining one image took, mean over images and seeds; peak_bytes is the largest."""
+    """What explaining one image took, mean over images and seeds; peak_bytes is the largest, None where not known."""
 
     milliseconds: float
     forwards: float
     backwards: float
     image_forwards: float
-    peak_bytes: int
+    peak_bytes: int | None
 
 
 class Stratum(Record):

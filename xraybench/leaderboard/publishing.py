@@ -15,7 +15,7 @@ from xraybench.leaderboard.overlays import false_digests, without_payloads
 from xraybench.leaderboard.pages import build_pages, existing_pages, render
 from xraybench.leaderboard.records import RunData, load_run, stage_paths
 from xraybench.results import FINDINGS
-from xraybench.score_files import scores_path
+from xraybench.score_files import SCORES
 
 GALLERY = "gallery.npz"
 
@@ -57,7 +57,7 @@ def _records_of(run: RunData) -> list[Path]:
     ]
     for cell in run.cells:
         paths.append(cell.folder / "cell.json")
-        paths += [scores_path(cell.folder, label) for label in cell.scores]
+        paths += [cell.folder / SCORES] if cell.scores else []
         if run.run.redistributable and (cell.folder / GALLERY).is_file():
             paths.append(cell.folder / GALLERY)
     return paths

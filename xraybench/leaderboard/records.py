@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xraybench.errors import DataError
+from xraybench.errors import DataError, RecordError
 from xraybench.results import (
     FINDINGS,
     CellRecord,
@@ -20,7 +20,7 @@ from xraybench.results import (
     iterate_records,
     read_record,
 )
-from xraybench.score_files import ImageScores, read_values, scores_path
+from xraybench.score_files import SCORES, ImageScores, read_scores
 
 MAX_DEPTH = 4  # <folder>/<task>/records/<run>/run.json is the deepest that is looked for
 
@@ -78,7 +78,10 @@ def stage_paths(folder: Path, models: Iterable[ModelRecord]) -> dict[str, Path]:
 
 def _load_cell(folder: Path, record: CellRecord) -> CellData:
     measured = [label for label, info in record.scores.items() if info.status == "ok"] if record.status == "ok" else []
-    return CellData(folder, record, {label: read_values(scores_path(folder, label)) for label in measured})
+    scores = read_scores(folder) if measured else {}
+    if missing := [label for label in measured if label not in scores]:
+        raise RecordError(f"{folder / SCORES}: lacks {missing[0]}", "remove it to have its scores computed again")
+    return CellData(folder, record, {label: scores[label] for label in measured})
 
 
 def find_runs(root: Path, task: str) -> list[Path]:

@@ -200,7 +200,7 @@ def _cost(group: Group) -> Cost | None:
         forwards=rounded(forwards) or 0.0,
         backwards=rounded(backwards) or 0.0,
         image_forwards=rounded(forwards + 2 * backwards) or 0.0,
-        peak_bytes=max(one.peak_bytes for one in spent),
+        peak_bytes=max((one.peak_bytes for one in spent if one.peak_bytes is not None), default=None),
     )
 
 
