@@ -216,6 +216,8 @@ def test_rows_are_means_over_seeds_and_a_row_without_one_is_incomplete(tmp_path)
     values = [read_scores(cell_of(folder, "gradient", seed))["srg"].values for seed in range(3)]
     row = row_of(build_board(load_run(folder)), "gradient")
     assert row.seeds == [0, 1, 2]
+    assert row.reproduce == ["xraybench run --task wrist --explainer 'gradient' --model small-cnn --seeds 0,1,2"]
+    assert build_board(load_run(folder)).command.endswith("--explainer all --seeds 0,1,2")
     assert row.scores["srg"].mean == pytest.approx(np.mean(values), rel=1e-5)
     assert row.scores["srg"].n == 64
     path = cell_of(folder, "gradient", 1) / "cell.json"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -38,6 +39,8 @@ from xraybench.spec import ALL_ANEW
 # them apart; ranks are counted among such rows alone, so that every metric ranks the same ones.
 SUMMARY_METRICS = ("pointing-game", "twin-localisation", "srg", "max-sensitivity")
 
+SEEDS = re.compile(r" --seeds \S+")
+
 
 @dataclass(frozen=True)
 class ModelPanels:
@@ -64,8 +67,9 @@ def build_board(run: RunData, summary_metrics: Sequence[str] = SUMMARY_METRICS) 
     return Board(
         **record.model_dump(
             include={"task", "source", "comparability_key", "title", "task_version", "preset", "phantom"}
-            | {"redistributable", "explained", "notes", "command"}
+            | {"redistributable", "explained", "notes"}
         ),
+        command=_of_seeds(record.command, {model.seed for model in run.models}),
         run=record.name,
         data=run.data.sources if run.data else [],
         models=_models(run),
@@ -155,6 +159,7 @@ def _leads(panel: Panel | None) -> bool:
 
 def _row(group: Group, model: ModelPanels, void: bool, summary: float | None, strata: list[Stratum]) -> Row:
     record = group.first.record
+    commands = [cell.record.reproduce for cell in group.cells.values() if cell.record.reproduce]
     scores = {
         label: panel.scores[group.explainer] for label, panel in model.panels.items() if group.explainer in panel.scores
     }
@@ -186,8 +191,14 @@ def _row(group: Group, model: ModelPanels, void: bool, summary: float | None, st
         cost=_cost(group),
         notes=_notes(group),
         verdicts={label: found[name] for label, found in model.verdicts.items() if (name := group.explainer) in found},
-        reproduce=list(dict.fromkeys(cell.record.reproduce for cell in group.cells.values() if cell.record.reproduce)),
+        reproduce=list(dict.fromkeys(_of_seeds(made, group.cells) for made in commands)),
     )
+
+
+def _of_seeds(command: str, seeds: Collection[int]) -> str:
+    """The command for these model seeds, whichever it was given with: a run may be added to."""
+    plain = SEEDS.sub("", command)
+    return plain if set(seeds) <= {0} else f"{plain} --seeds {','.join(map(str, sorted(seeds)))}"
 
 
 def _cost(group: Group) -> Cost | None:
