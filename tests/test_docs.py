@@ -1,9 +1,11 @@
 """What the documents say is so: commands run, tables are the registry's, links lead somewhere."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.here import here
@@ -38,6 +40,19 @@ def test_the_explainer_of_the_readme_is_the_one_of_the_plug_in_package():
     package = (ROOT / "tests/plugin_package/xraybench_example/__init__.py").read_text()
     assert code.partition("@explainer")[2].strip() in package
     assert len(code.strip().splitlines()) <= 15
+
+
+def test_records_are_read_as_their_page_says(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs/records.md").read_text(), re.DOTALL)[1]
+    found: dict[str, pd.DataFrame] = {}
+    exec(code, found)
+    board = json.loads((ROOT / "leaderboards/mnist/board-mnist-digits-quick-b0e87027.json").read_text())
+    shown = {(row["model"], row["explainer"]): row["scores"] for row in board["rows"]}
+    means = found["means"].stack().dropna()
+    assert len(means) == sum(score["mean"] is not None for scores in shown.values() for score in scores.values())
+    for (model, explainer, metric), mean in means.items():
+        assert mean == pytest.approx(shown[model, explainer][metric]["mean"], rel=1e-5, abs=1e-12)
 
 
 def test_the_reference_page_is_what_the_registry_gives():
