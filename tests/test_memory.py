@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from xraybench import memory
+
 FAULTS = """
 import resource
 from xraybench.memory import keep_freed_memory
@@ -34,6 +36,15 @@ def test_freed_memory_is_used_again():
     if given_back < 32:
         pytest.skip("this C library keeps freed memory anyway")
     assert faults_of_the_second_block(kept=True) < given_back / 4
+
+
+@pytest.mark.parametrize("files", [{}, {"clear_refs": ""}, {"clear_refs": "", "status": "VmRSS: 5 kB"}])
+def test_a_system_that_does_not_say_gives_no_peak(files, tmp_path, monkeypatch):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(memory, "_PROCESS", tmp_path / "process" if not files else tmp_path)
+    with memory.peak_memory(cuda=False) as peak:
+        assert peak() is None
 
 
 PEAKS = """

@@ -39,11 +39,8 @@ def peak_memory(cuda: bool) -> Iterator[Callable[[], int | None]]:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-    if not _counted_anew():
-        yield lambda: None
-        return
-    before = _high_water()
-    yield lambda: max(_high_water() - before, 0)  # Linux adds pages up in batches: a mark may be some pages too high
+    before = _high_water() if _counted_anew() else None
+    yield lambda: None if before is None else max((_high_water() or 0) - before, 0)  # pages are added up in batches
 
 
 def _counted_anew() -> bool:
@@ -55,6 +52,8 @@ def _counted_anew() -> bool:
     return True
 
 
-def _high_water() -> int:
-    lines = (_PROCESS / "status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+def _high_water() -> int | None:
+    """Bytes; None where the system does not say."""
+    status = _PROCESS / "status"
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SCORES = "scores.parquet"
 VALUE = "value"  # the figure that is the score itself
+CURE = "give the command of its run again: what is missing is computed"
 WORDS = ("metric", "figure", "image_id", "patient_id")
 
 
@@ -74,11 +75,21 @@ def read_scores(cell: Path) -> dict[str, ImageScores]:
     import pyarrow.parquet as pq
 
     path = cell / SCORES
+    if not path.exists():
+        raise RecordError(f"{path}: is missing", CURE)
     try:
         with pq.ParquetFile(path, read_dictionary=list(WORDS)) as file:
             return _by_metric(file.read())
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise RecordError(f"{path}: cannot be read: {error}", "remove it to have its scores computed again") from error
+        raise RecordError(f"{path}: cannot be read: {error}", CURE) from error
+
+
+def scores_there(cell: Path) -> dict[str, ImageScores]:
+    """What read_scores reads, and nothing where the file is missing or cannot be read: then it is computed again."""
+    try:
+        return read_scores(cell)
+    except RecordError:
+        return {}
 
 
 def _by_metric(table: pa.Table) -> dict[str, ImageScores]:

@@ -8,7 +8,7 @@ from typing import Literal
 from xraybench.lineage import Pair
 from xraybench.planning import CellJob, Plan
 from xraybench.results import CellRecord, ComparisonRecord, read_record
-from xraybench.score_files import SCORES
+from xraybench.score_files import scores_there
 
 Standing = Literal["done", "skipped", "missing", "failed", "lacks metrics"]
 Rerun = Literal["missing", "failed", "all"]
@@ -22,11 +22,12 @@ def standing(folder: Path, job: CellJob) -> Standing:
     record = read_record(path, CellRecord)
     if record.status != "ok":
         return record.status
+    there = scores_there(path.parent)
+    if any(info.status == "ok" and label not in there for label, info in record.scores.items()):
+        return "lacks metrics"
     for metric in job.metrics:
         info = record.scores.get(metric.info.label)
         if info is None or info.metric != metric.info:
-            return "lacks metrics"
-        if info.status == "ok" and not (path.parent / SCORES).exists():
             return "lacks metrics"
     return "failed" if record.failures([metric.info.label for metric in job.metrics]) else "done"
 

@@ -171,3 +171,11 @@ def test_parameters_that_make_no_sense_are_usage_errors(wrong):
         IntegratedGradients(**wrong)
     with pytest.raises(UsageError):
         SmoothGrad(samples=0)
+
+
+@pytest.mark.parametrize("explain", [GuidedBackprop(), Deconvolution()])
+def test_relus_in_place_are_refused(explain, images, targets, context_of):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.LazyLinear(3))
+    model(images)
+    with pytest.raises(NotApplicableError, match="in place"):
+        explain(model, images, targets, context_of(images))

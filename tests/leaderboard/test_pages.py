@@ -12,7 +12,7 @@ from xraybench.leaderboard.pages import build_pages, page_of, render
 from xraybench.leaderboard.pieces import slug
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
-from xraybench.results import DataRecord, LeftOut, SourceRecord, SplitCount, write_record
+from xraybench.results import CellRecord, DataRecord, LeftOut, SourceRecord, SplitCount, read_record, write_record
 
 VOID_TAGS = {"meta", "img", "br", "input", "link", "line", "path", "circle", "rect"}
 NAMES = (*QUALITY, *CONTROLS, *CEILINGS)
@@ -132,6 +132,19 @@ def test_every_row_of_a_table_has_the_same_columns(index):
     assert len(boards) == 2 * len(NAMES)
     assert {len(row) for row in boards} == {2 + len(METRICS) + 3}
     assert {row[-1] for row in boards} == {"9.54", ""}  # of 10,000,000 bytes; nothing beside reference maps
+
+
+def test_memory_that_nobody_measured_is_no_number(tmp_path):
+    folder = write_run(tmp_path / "run", Recipe(models=("small-cnn",), methods=("gradient",), references=False))
+    for path in folder.glob("cells/*/cell.json"):
+        record = read_record(path, CellRecord)
+        spent = record.spent and record.spent.model_copy(update={"peak_bytes": None})
+        write_record(path, record.model_copy(update={"spent": spent}))
+    pages = render([load_run(folder)])
+    (row, *_) = (row for row in Page(pages["index.html"]).rows if row and row[0].startswith("gradient"))
+    assert len(row) == 2 + len(METRICS) + 3
+    assert row[-1] == ""
+    assert "peak memory" not in pages["explainers/gradient.html"]
 
 
 def test_the_table_holds_the_scores_of_the_board(run_folder, index):

@@ -73,7 +73,7 @@ def test_a_score_file_that_is_missing_or_torn_is_named(tmp_path):
     with pytest.raises(RecordError, match=r"scores\.parquet: cannot be read"):
         load_run(folder)
     path.unlink()
-    with pytest.raises(RecordError, match=r"scores\.parquet: cannot be read"):
+    with pytest.raises(RecordError, match=r"scores\.parquet: is missing"):
         load_run(folder)
     write_scores(path.parent, {label: one for label, one in scores.items() if label != "srg"})
     with pytest.raises(RecordError, match=r"scores\.parquet: lacks srg"):

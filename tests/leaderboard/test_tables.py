@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from tests.leaderboard.conftest import CONTROLS, METRICS, QUALITY, Recipe, give_scores, set_scores, write_run
 from xraybench.leaderboard.board import Absent
 from xraybench.leaderboard.formats import over_seeds, to_csv, to_json, to_markdown
+from xraybench.leaderboard.pages import render
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
 from xraybench.results import CellRecord, read_record, write_record
@@ -226,6 +227,8 @@ def test_rows_are_means_over_seeds_and_a_row_without_one_is_incomplete(tmp_path)
     row = row_of(build_board(load_run(folder)), "gradient")
     assert row.seeds == [0, 2]
     assert row.scores["srg"].unranked == "incomplete: no scores of seed 1"
+    page = render([load_run(folder)])["index.html"]
+    assert page.count('<span class="tag void">seed 0, 2 only</span>') == 1
     assert row.scores["srg"].mean == pytest.approx(np.mean([values[0], values[2]]), rel=1e-5)
 
 

@@ -1,6 +1,7 @@
 """The randomisation test: its units and draws, its correlation, and the two methods whose answer is known."""
 
 import dataclasses
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torchvision.models import DenseNet, resnet18
 
 from tests.metrics.cases import evidence, small_cnn
 from xraybench.errors import UsageError
-from xraybench.metrics._randomise import randomised, units
+from xraybench.metrics._randomise import copied, randomised, units
 from xraybench.metrics._ranking import Ranks, spearman
 from xraybench.metrics.mprt import Mprt
 
@@ -75,6 +76,37 @@ def test_a_draw_is_from_the_layers_own_initial_distribution():
     assert changed[0].weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
     assert changed[1].running_mean.eq(0).all()
     assert changed[1].weight.eq(1).all()
+
+
+class Remembering(nn.Module):
+    """Hooked by a method of its own, with a buffer, a flag and a table whose names might be taken for hooks."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+        self.my_hooks, self.table_of_hooks = True, OrderedDict(layer=self.layer)
+        self.layer.register_forward_hook(self.remember)
+
+    def remember(self, module, inputs, output):
+        self.seen = self.layer.weight.sum().item()
+
+    def forward(self, inputs):
+        return self.norm(self.layer(inputs))
+
+
+def test_a_copy_shares_nothing_with_the_model():
+    model = Remembering().eval()
+    changed = copied(model)
+    for other, own in zip(changed.state_dict().values(), model.state_dict().values(), strict=True):
+        assert torch.equal(other, own)
+        assert other.data_ptr() != own.data_ptr()
+    assert changed.table_of_hooks["layer"] is changed.layer
+    with torch.no_grad():
+        changed.layer.weight.zero_()
+    changed(torch.ones(1, 2))
+    assert changed.seen == 0, "its hook looks at itself"
+    assert not hasattr(model, "seen")
+    assert model.layer.weight.ne(0).all()
 
 
 def test_parameters_without_an_initial_distribution_keep_mean_and_deviation():

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from tests.run.conftest import ARGUMENTS, command, run_folder, run_here, scores_of
+from tests.run.conftest import ARGUMENTS, METRICS, command, run_folder, run_here, scores_of
+from xraybench.score_files import read_scores, write_scores
 
 
 def start(task_file, out, **options):
@@ -94,9 +95,32 @@ def test_a_run_of_another_format_is_an_error_and_stays_as_it_is(task_file, copy)
     assert json.loads(path.read_text()) == record
 
 
-def test_a_score_file_that_is_gone_is_computed_again(task_file, finished, copy):
-    next(run_folder(copy).glob("cells/*/scores.parquet")).unlink()
-    done = again(task_file, copy)
+def gone(path):
+    path.unlink()
+
+
+def torn(path):
+    path.write_bytes(path.read_bytes()[:900])
+
+
+def lacking_one(path):
+    scores = read_scores(path.parent)
+    scores.pop("srg")
+    write_scores(path.parent, scores)
+
+
+@pytest.mark.parametrize("spoil", [gone, torn, lacking_one])
+def test_a_score_file_that_lacks_something_is_computed_again_whole(task_file, finished, copy, spoil):
+    """What other commands asked for, too; from the maps that are there."""
+    path = next(run_folder(copy).glob("cells/*gradient*/scores.parquet"))
+    maps = (path.parent / "maps.npy").stat().st_mtime_ns
+    spoil(path)
+    done = run_here(task_file, copy, "--explainer", "gradient,grad-cam", "--metric", "complexity", "--device", "cpu")
     assert done.returncode == 0, done.stderr
+    with_more = {name: values for name, values in scores_of(copy).items() if not name.endswith(" complexity")}
+    assert with_more == scores_of(finished)
+    assert (path.parent / "maps.npy").stat().st_mtime_ns == maps
+    spoil(path)
+    done = again(task_file, copy)
     assert "1 cells computed, 10 kept" in done.stderr
-    assert scores_of(copy) == scores_of(finished)
+    assert {*read_scores(path.parent)} == {*METRICS.split(","), "complexity"}

@@ -19,7 +19,7 @@ from tests.run.conftest import run_folder
 from xraybench.cli.explain import explain
 from xraybench.errors import DataError, UsageError
 from xraybench.leaderboard.overlays import NEGATIVE, POSITIVE, STRONG, decode
-from xraybench.results import ModelRecord, RunRecord
+from xraybench.results import ModelRecord, RunRecord, read_record, write_record
 from xraybench.single.explain import Request, explain_images
 from xraybench.single.findings import Explained, Findings, MapOf, Target, as_json
 from xraybench.single.page import write_page
@@ -247,6 +247,16 @@ def test_a_folder_of_several_models_names_them_and_each_has_its_own(of_two, pict
     assert all(name in found.hint for name in ("small-cnn", "other-cnn", f"--run {of_two}"))
     assert trained_model(of_two / "models" / "second", None).job.id == "second"
     assert trained_model(of_two, "small-cnn").job.id != "second"
+
+
+def test_of_several_seeds_of_a_model_the_first_is_explained(finished, tmp_path):
+    folder = run_folder(shutil.copytree(finished, tmp_path / "runs"))
+    (path,) = folder.glob("models/*/model.json")
+    record = read_record(path, ModelRecord)
+    for seed in (2, 10):
+        other = record.model_copy(update={"seed": seed, "id": f"small-cnn-s{seed}"})
+        write_record(folder / "models" / other.id / "model.json", other)
+    assert trained_model(folder, "small-cnn").job.seed == record.seed == 0
 
 
 @pytest.mark.parametrize("model", [(), ("--model", "small-cnn")])

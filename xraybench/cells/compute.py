@@ -29,8 +29,17 @@ from xraybench.errors import NotApplicableError, reason_of
 from xraybench.explaining import ExplainAgain, baseline_name, explain
 from xraybench.identity import digest_bytes
 from xraybench.planning import CellJob, MetricJob
-from xraybench.results import CellRecord, ModelRecord, ScoreInfo, Spent, read_record, replacing, write_record
-from xraybench.score_files import SCORES, ImageScores, read_scores, write_scores
+from xraybench.results import (
+    CellRecord,
+    MetricInfo,
+    ModelRecord,
+    ScoreInfo,
+    Spent,
+    read_record,
+    replacing,
+    write_record,
+)
+from xraybench.score_files import ImageScores, scores_there, write_scores
 from xraybench.scoring import score, why_not
 from xraybench.spec import (
     Annotated,
@@ -131,15 +140,17 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         made = _keep(folder, *drawn_where_read(desk, built))
     evidence = _evidence(desk, model, again, made, annotated(desk, model, built))
     keep_findings(desk, job.model, model, weights)
-    scores = read_scores(folder) if kept and (folder / SCORES).exists() else {}
+    scores, on_record = (scores_there(folder), kept[1].scores) if kept else ({}, {})
     scoring = Scoring(desk, job, evidence, again, weights, made.digest, scores)
-    on_record = kept[1].scores if kept else {}
-    done = {label: info for label, info in on_record.items() if info.status != "ok" or label in scores}
-    for number, metric in enumerate(job.metrics):
-        report(f"{job.model.label} {job.label}", number, len(job.metrics))
+    lost = {label: info for label, info in on_record.items() if info.status == "ok" and label not in scores}
+    done = {label: info for label, info in on_record.items() if label not in lost}
+    asked = {metric.info.label: metric for metric in job.metrics}
+    metrics = ({label: _asked_before(info.metric) for label, info in lost.items()} | asked).values()
+    for number, metric in enumerate(metrics):
+        report(f"{job.model.label} {job.label}", number, len(metrics))
         if not _is_done(done.get(metric.info.label), metric, made.digest):
             done[metric.info.label] = _score(scoring, metric)
-    report(f"{job.model.label} {job.label}", len(job.metrics), len(job.metrics))
+    report(f"{job.model.label} {job.label}", len(metrics), len(metrics))
     write_scores(folder, scores)
     if not kept:
         write_gallery(desk, made.maps, folder, scores)
@@ -156,6 +167,11 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
         notes={**made.notes, **scoring.notes},
         seconds={"explain": made.seconds, "score": sum(info.seconds for info in done.values())},
     )
+
+
+def _asked_before(info: MetricInfo) -> MetricJob:
+    """A metric on record, whoever asked for it, to be measured again."""
+    return MetricJob(info, registry.Call(info.name, info.parameters))
 
 
 def _explained(again: ExplainAgain, images: Tensor) -> tuple[Tensor, Cost, Figures]:
@@ -311,7 +327,7 @@ def _scored(scoring: Scoring, job: MetricJob) -> ScoreInfo:
         {name: values.double().cpu().numpy() for name, values in details.items()},
     )
     return ScoreInfo(
-        metric=job.info,
+        metric=job.info.model_copy(update={"version": metric.version}),
         status="ok",
         maps_digest=scoring.maps_digest,
         seconds=scored.seconds,

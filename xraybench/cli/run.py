@@ -46,6 +46,8 @@ def request_of(options: Mapping[str, Any]) -> Request:
         seeds = tuple(int(seed) for seed in options["seeds"].split(","))
     except ValueError as error:
         raise UsageError(f"cannot read --seeds {options['seeds']!r}", "give whole numbers: --seeds 0,1,2") from error
+    if min(seeds) < 0:
+        raise UsageError(f"--seeds {options['seeds']}: a seed is 0 or more", "give whole numbers: --seeds 0,1,2")
     return Request(
         explainers=names(options["explainers"]),
         metrics=names(options["metrics"]),

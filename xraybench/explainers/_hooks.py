@@ -15,10 +15,14 @@ from xraybench.explainers._model import explained, target_logits
 
 
 def relus(model: nn.Module) -> list[nn.ReLU]:
-    """The model's ReLUs; NotApplicableError where it has none, so that a changed backward would change nothing."""
+    """The model's ReLUs; NotApplicableError where it has none, so that a changed backward would change nothing, or one
+    that works in place.
+    """
     found = [module for module in model.modules() if isinstance(module, nn.ReLU)]
     if not found:
         raise NotApplicableError("the method changes the gradient of ReLUs: this model has none")
+    if any(relu.inplace for relu in found):
+        raise NotApplicableError("a ReLU works in place, and what reached it is gone: build it with inplace=False")
     return found
 
 

@@ -209,6 +209,10 @@ class Board(Record):
         """The metrics over which the mean ranks of a model's rows are."""
         return [column.metric for column in self.columns if column.model == model and column.in_summary]
 
+    def seeds_of(self, model: str) -> list[int]:
+        """All seeds that rows of the model are of; a row may lack some."""
+        return sorted({seed for row in self.rows_of(model) for seed in row.seeds})
+
     def model_names(self) -> list[str]:
         """Models that have rows, in order."""
         return list(dict.fromkeys(row.model for row in self.rows))

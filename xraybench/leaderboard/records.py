@@ -20,7 +20,7 @@ from xraybench.results import (
     iterate_records,
     read_record,
 )
-from xraybench.score_files import SCORES, ImageScores, read_scores
+from xraybench.score_files import CURE, SCORES, ImageScores, read_scores
 
 MAX_DEPTH = 4  # <folder>/<task>/records/<run>/run.json is the deepest that is looked for
 
@@ -80,7 +80,7 @@ def _load_cell(folder: Path, record: CellRecord) -> CellData:
     measured = [label for label, info in record.scores.items() if info.status == "ok"] if record.status == "ok" else []
     scores = read_scores(folder) if measured else {}
     if missing := [label for label in measured if label not in scores]:
-        raise RecordError(f"{folder / SCORES}: lacks {missing[0]}", "remove it to have its scores computed again")
+        raise RecordError(f"{folder / SCORES}: lacks {missing[0]}", CURE)
     return CellData(folder, record, {label: scores[label] for label in measured})
 
 

@@ -18,7 +18,7 @@ def region_of(evidence: Evidence | Annotated, name: str) -> Tensor:
     """Bool [B,H,W]; NotApplicableError where the source has no such region."""
     if name not in evidence.regions:
         known = ", ".join(sorted(evidence.regions)) or "none"
-        raise NotApplicableError(f"no region called {name!r}", f"regions of this source: {known}")
+        raise NotApplicableError(f"no region called {name!r}; regions of this source: {known}")
     return evidence.regions[name]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
@@ -57,13 +58,13 @@ def outputs_of(model: nn.Module) -> int:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """A copy with tensors of its own, which calls the model's hooks.
+    """A deep copy, in less than half the time.
 
-    deepcopy takes a long way round for plain tensors and for each of a module's dozen tables of hooks: both are handed
-    to it, copied, which makes it several times as fast.
+    deepcopy takes a long way round for plain tensors and for the dozen empty tables of hooks that every module has:
+    both are handed to it ready.
     """
-    tables = chain.from_iterable(vars(module).items() for module in model.modules())
-    memo = {id(table): table.copy() for name, table in tables if "_hooks" in name}
+    tables = [table for module in model.modules() for table in vars(module).values() if type(table) is OrderedDict]
+    memo: dict[int, Any] = {id(table): OrderedDict() for table in tables if not table}
     return copy.deepcopy(model, memo | {id(buffer): buffer.clone() for buffer in model.buffers()})
 
 

@@ -51,7 +51,7 @@ def trained_model(folder: Path, model: str | None) -> Trained:
 
 
 def _chosen(found: Sequence[ModelRecord], run_folder: Path, run: RunRecord, model: str | None) -> ModelRecord:
-    records = {record.model: record for record in found}
+    records = {record.model: record for record in sorted(found, key=lambda record: -record.seed)}  # the first seed's
     if not records:
         raise DataError(f"{run_folder}: holds no trained model", f"train its models: {run.command}")
     if model is None and len(records) > 1:
