@@ -12,17 +12,17 @@ from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from xraybench.metrics import _orders
-from xraybench.metrics._orders import ascending, rising
+from xraybench.metrics._orders import ascending, ordered, rising
 from xraybench.metrics._ranking import Ranks, average_precision, roc_area, spearman
 
 FLOATS = st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, 1e-45, -1e-45, np.inf, -np.inf])
 ROWS = arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 40)), elements=FLOATS)
 
 
-@pytest.fixture(autouse=True, params=["in 64 bits", "by halves"], scope="module")
+@pytest.fixture(autouse=True, params=["at once", "by halves"], scope="module")
 def processor(request):
     """One of each kind, whatever the tests run on."""
-    with patch.object(_orders, "_slow_in_64_bits", return_value=request.param == "by halves"):
+    with patch.object(_orders, "_slow_sort", return_value=request.param == "by halves"):
         yield
 
 
@@ -30,6 +30,12 @@ def processor(request):
 def test_an_order_is_numpys_stable_one(rows):
     order = ascending(torch.from_numpy(rows)).numpy()
     np.testing.assert_array_equal(order, np.argsort(rows, axis=1, kind="stable"))
+
+
+@given(ROWS, st.booleans())
+def test_sorted_values_are_numpys(rows, double):
+    values = torch.from_numpy(rows.astype(np.float64) if double else rows)
+    np.testing.assert_array_equal(ordered(values).numpy(), np.sort(rows, axis=1))
 
 
 @given(ROWS, st.booleans())

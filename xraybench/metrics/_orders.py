@@ -47,7 +47,7 @@ def ascending(values: Tensor) -> Tensor:
     rows = values.detach().numpy()
     if not _has_keys(values):
         return torch.from_numpy(np.argsort(rows, axis=1))
-    if _slow_in_64_bits():
+    if _slow_sort():
         return torch.cat([_order_by_halves(_keys(piece.numpy())) for piece in _pieces(values)])
     return _sorted_with(_keys(rows), np.arange(rows.shape[1], dtype=np.int32))[1].long()
 
@@ -57,7 +57,7 @@ def rising(values: Tensor, beside: Tensor) -> tuple[Tensor, Tensor]:
 
     The first are the values, or whole numbers that rise and are equal where they do.
     """
-    if _has_keys(values) and not _slow_in_64_bits():
+    if _has_keys(values) and not _slow_sort():
         return _sorted_with(_keys(values.detach().numpy()), beside.numpy())
     order = ascending(values)
     return values.gather(1, order), beside.gather(1, order)
@@ -85,9 +85,9 @@ def _sorted_with(keys: Keys, beside: Keys) -> tuple[Tensor, Tensor]:
     return pairs[..., UPPER], pairs[..., 1 - UPPER]
 
 
-def _slow_in_64_bits() -> bool:
-    """With AVX-512 numpy's sort of 64 bits is slow on some processors, and `_order_by_halves` 2 to 3 times as fast;
-    elsewhere that takes twice as long.
+def _slow_sort() -> bool:
+    """With AVX-512 numpy's sort is slow on some processors, and `_order_by_halves` 2 to 3 times as fast; elsewhere that
+    takes twice as long.
     """
     return torch.backends.cpu.get_cpu_capability() == "AVX512"
 
@@ -106,6 +106,8 @@ def _order_by_halves(keys: Keys) -> Tensor:
 
 def ordered(values: Tensor) -> Tensor:
     """[B,P]: the values of each row, ascending."""
+    if values.device.type == "cpu" and not _slow_sort():
+        return torch.from_numpy(np.sort(values.detach().numpy(), axis=1))
     return values.gather(1, ascending(values))
 
 
