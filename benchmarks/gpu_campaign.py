@@ -62,6 +62,7 @@ def campaign(out: Path, device: str, mnist: str | None) -> list[Entry]:
         Entry("gpu-tests", _module(*tests), lacks=alone),
         Entry("training", _module("benchmarks.training", "--device", device, "--pairs", "5", "--json")),
         Entry("choices", _module("benchmarks.choices", "--device", device, "--pairs", "7", "--json")),
+        Entry("batches", _module("benchmarks.batches", "--device", device, "--json")),
         Entry("explaining", _module("benchmarks.explaining", "--device", device, "--json")),
         Entry("scoring", _module("benchmarks.scoring", "--fewest", "5", "--device", device, "--json")),
     ]

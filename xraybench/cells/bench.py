@@ -17,6 +17,7 @@ from xraybench import registry
 from xraybench.cells.items import Items
 from xraybench.cells.place import Place
 from xraybench.cells.stored import stored_images
+from xraybench.cells.sweet_spot import sweet_spot
 from xraybench.data.prepared import Explained, Prepared
 from xraybench.data.rows import among
 from xraybench.data.splits import INFERRED
@@ -31,7 +32,7 @@ from xraybench.training import Examples, predict
 
 WEIGHTS = "weights.safetensors"
 BACKGROUND = 32  # training images an explainer may use as a background
-BATCH = 64  # images forwarded at once, at most
+BATCH = 64  # images at once, at most
 PIXELS = {"cpu": 3 * 320**2, "cuda": 16 * 224**2}  # and of so many pixels: three images hold a densenet169 under 2 GiB
 
 
@@ -202,6 +203,18 @@ class Bench:
             else self.normalised(torch.from_numpy(flipped[self.items.positions]).to(self.device))
         )
 
+    def context_of(self, model: nn.Module) -> Context:
+        """What explainers may know beside this model: as `context`, with the device's sweet spot."""
+        return replace(self.context, forward_batch=self.forward_batch(model))
+
+    def forward_batch(self, model: nn.Module) -> int:
+        """How many images are forwarded at once where no gradient follows.
+
+        Measured where it matters: a CPU is at its best with batches that gradients have, too (benchmarks/batches.py).
+        """
+        least = self.context.batch_size
+        return least if self.device.type == "cpu" else sweet_spot(model, self.context.baseline, least)
+
     @cached_property
     def context(self) -> Context:
         """What explainers may know of the training images."""
@@ -251,8 +264,8 @@ def trained_state(folder: Path, digest: str, device: str = "cpu") -> dict[str, T
 
 
 def batch_size_of(side: int, device: torch.device) -> int:
-    """How many images of a side are forwarded at once: larger ones in smaller batches. Never measured: scores depend
-    on it in their last digits, and the same command gives the same scores."""
+    """How many images of a side are forwarded and sent back at once: larger ones in smaller batches, to bound what a
+    backward holds. Never measured: maps depend on it in their last digits."""
     return min(BATCH, max(1, PIXELS.get(device.type, PIXELS["cpu"]) // side**2))
 
 

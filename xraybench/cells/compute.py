@@ -44,6 +44,7 @@ from xraybench.scoring import score, why_not
 from xraybench.spec import (
     Annotated,
     ClassAgnostic,
+    Context,
     Contrast,
     Contrasting,
     Cost,
@@ -100,7 +101,7 @@ def _log(folder: Path, what: str) -> None:
         file.write(f"{what}\n{traceback.format_exc()}\n")
 
 
-def _cell_record(place: Place, job: CellJob, **fields: Any) -> CellRecord:
+def _cell_record(place: Place, job: CellJob, context: Context | None = None, **fields: Any) -> CellRecord:
     built: Explainer | Reference = registry.build(job.kind, job.call)
     method = isinstance(built, Explainer)
     return CellRecord(
@@ -119,17 +120,26 @@ def _cell_record(place: Place, job: CellJob, **fields: Any) -> CellRecord:
         origin=registry.find(job.kind, job.call.name).origin,
         versions=versions(),
         hardware=hardware(bench(place).device),
-        flags={"deterministic": "warn-only", "dtype": "float32", "threads": str(torch.get_num_threads())},
+        flags=_flags(context),
         reproduce=f"{place.command} --model {job.model.entry.name}" + (f" --explainer '{job.label}'" if method else ""),
         **fields,
     )
+
+
+def _flags(context: Context | None) -> dict[str, str]:
+    """How the process computed; images at once, with a gradient and without."""
+    flags = {"deterministic": "warn-only", "dtype": "float32", "threads": str(torch.get_num_threads())}
+    if context is None:
+        return flags
+    return {**flags, "batch_size": str(context.batch_size), "forward_batch": str(context.forwards_at_once)}
 
 
 def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRecord:
     model = desk.model(job.model)
     weights = read_record(desk.place.model_folder(job.model) / "model.json", ModelRecord).weights_digest
     built: Explainer | Reference = registry.build(job.kind, job.call)
-    again = ExplainAgain(built, model, desk.targets(model), desk.context) if isinstance(built, Explainer) else None
+    context = desk.context_of(model)
+    again = ExplainAgain(built, model, desk.targets(model), context) if isinstance(built, Explainer) else None
     kept = _kept(folder, weights, desk)
     if kept:
         made = kept[0]
@@ -138,7 +148,7 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
     else:
         assert not isinstance(built, Explainer)
         made = _keep(folder, *drawn_where_read(desk, built))
-    evidence = _evidence(desk, model, again, made, annotated(desk, model, built))
+    evidence = _evidence(desk, model, context, again, made, annotated(desk, model, built))
     keep_findings(desk, job.model, model, weights)
     scores, on_record = (scores_there(folder), kept[1].scores) if kept else ({}, {})
     scoring = Scoring(desk, job, evidence, again, weights, made.digest, scores)
@@ -157,6 +167,7 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
     return _cell_record(
         desk.place,
         job,
+        context,
         status="ok",
         weights_digest=weights,
         maps_digest=made.digest,
@@ -213,6 +224,7 @@ def _kept(folder: Path, weights: str, desk: Bench) -> tuple[Maps, CellRecord] | 
 def _evidence(
     desk: Bench,
     model: nn.Module,
+    context: Context,
     again: ExplainAgain | None,
     made: Maps,
     validation: Callable[[], Annotated] | None,
@@ -224,14 +236,14 @@ def _evidence(
         targets=desk.targets(model),
         maps=made.maps,
         regions=desk.regions,
-        baseline=desk.context.baseline,
+        baseline=context.baseline,
         seeds=desk.seeds,
         cost=Cost(**made.spent.model_dump()),
         twins=desk.twins,
         of_one_label=desk.items.labels is not None and desk.prepared.explained.twins is not None,
         explain=again,
         contrast=_contrast(again),
-        batch_size=desk.context.batch_size,
+        batch_size=context.forwards_at_once,
         validation=validation,
         true_labels=desk.true_labels,
         explain_targets=_retargeted(again, desk.explained_images),

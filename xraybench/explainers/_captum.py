@@ -79,7 +79,7 @@ def arguments_of(attribution: Any, settings: Mapping[str, Any], images: Tensor, 
     known = {
         "baselines": context.background.to(images) if shared else context.baseline.to(images).unsqueeze(0),
         "internal_batch_size": context.batch_size,
-        "perturbations_per_eval": context.batch_size,
+        "perturbations_per_eval": context.forwards_at_once,
         "feature_mask": _grid(images, settings.get("cells", 1)),
     }
     told = {name: _plain(value) for name, value in settings.items() if value is not None}
@@ -105,12 +105,12 @@ def images_at_once(method: str, settings: Mapping[str, Any], context: Context) -
     """How many images it is given: DeepLiftShap takes each with every background image, and what perturbs takes as many
     perturbed ones of each at once as it is told, a batch where it is told nothing.
     """
-    each = 1
     if method == "DeepLiftShap":
-        each = len(context.background)
-    elif "perturbations_per_eval" in _accepted(getattr(captum.attr, method)):
-        each = settings.get("perturbations_per_eval") or context.batch_size
-    return max(1, context.batch_size // each)
+        return max(1, context.batch_size // len(context.background))
+    if "perturbations_per_eval" in _accepted(getattr(captum.attr, method)):
+        each: int = settings.get("perturbations_per_eval") or context.forwards_at_once
+        return max(1, context.forwards_at_once // each)
+    return context.batch_size
 
 
 def _one_by_one(attribute: Any, images: Tensor, targets: Tensor, seeds: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ def masked_logits(model: nn.Module, images: Tensor, kept: Tensor, targets: Tenso
     count = kept.shape[1]
     owner = torch.arange(len(images), device=images.device).repeat_interleave(count)
     logits = []
-    for piece in even_split(len(owner), context.batch_size):
+    for piece in even_split(len(owner), context.forwards_at_once):
         share = kept.flatten(0, 1)[piece].unsqueeze(1)
         shown = baseline + share * (images - baseline)[owner[piece]]
         logits.append(target_logits(model, shown, targets[owner[piece]]))

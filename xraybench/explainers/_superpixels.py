@@ -21,7 +21,7 @@ def presence_logits(
 ) -> Tensor:
     """Float64 [N], on the CPU: the target's logit of [1,C,H,W] where superpixels are present, [N,S] of 0/1, or not."""
     baseline, logits = context.baseline.to(image), []
-    for piece in even_split(len(present), context.batch_size):
+    for piece in even_split(len(present), context.forwards_at_once):
         kept = present[piece].to(image)[:, segments].unsqueeze(1)
         shown = baseline + kept * (image - baseline)
         logits.append(target_logits(model, shown, target.expand(len(shown))))

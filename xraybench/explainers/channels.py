@@ -67,7 +67,7 @@ class AblationCam(_Channels):
         from xraybench.explainers._channels import ablated_logits, weighted
 
         def score(maps: Tensor, chosen: Tensor, image: Tensor, target: Tensor) -> Tensor:
-            logits = ablated_logits(model, maps, chosen, image, target, context.batch_size)
+            logits = ablated_logits(model, maps, chosen, image, target, context.forwards_at_once)
             return logits[-1] - logits[:-1]
 
         return weighted(model, images, targets, self.channels, score)

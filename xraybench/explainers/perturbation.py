@@ -49,8 +49,8 @@ class Occlusion:
         coverage = windows.sum(0)
         maps = []
         with explained(model), torch.no_grad():
-            whole = in_batches(lambda x, t: target_logits(model, x, t), images, targets, context.batch_size)
-            for group in groups(len(images), len(windows), context.batch_size):
+            whole = in_batches(lambda x, t: target_logits(model, x, t), images, targets, context.forwards_at_once)
+            for group in groups(len(images), len(windows), context.forwards_at_once):
                 kept = (1 - windows).expand(len(images[group]), -1, -1, -1)
                 falls = whole[group, None] - masked_logits(model, images[group], kept, targets[group], context)
                 maps.append(torch.einsum("bp,phw->bhw", falls, windows) / coverage)
@@ -114,7 +114,7 @@ class Rise:
 
         maps = []
         with explained(model), torch.no_grad():
-            for group in groups(len(images), self.masks, context.batch_size):
+            for group in groups(len(images), self.masks, context.forwards_at_once):
                 kept = smooth_masks(context.seeds[group], self.masks, self.cells, self.p, images)
                 logits = masked_logits(model, images[group], kept, targets[group], context)
                 weights = (logits - logits.mean(1, keepdim=True)) / (self.masks * self.p)

@@ -119,7 +119,7 @@ def _maps(
     rows = torch.tensor([image for image, _ in pairs], device=desk.device)
     targets = torch.tensor([target for _, target in pairs], device=desk.device)
     seeds = torch.tensor([seed_of("image", names[image]) for image, _ in pairs])
-    context = replace(desk.context, seeds=seeds)
+    context = replace(desk.context_of(network), seeds=seeds)
     found: list[dict[int, list[MapOf]]] = [{target: [] for target in targets} for targets in chosen]
     skipped = []
     for call, explainer in built:

@@ -83,10 +83,11 @@ class Evidence:
     images: float32 [B,C,H,W] as the model sees them; grey: float32 [B,H,W] in [0,1]; targets: int64 [B]; maps: float32
     [B,H,W]; regions: name -> bool [B,H,W] (a name stands there only where the source has it; an image without such a
     region is all False); baseline: float32 [C,H,W]; seeds: int64 [B]; explain: None where the map does not come from
-    the model; contrast: None where the explainer has no baseline; of_one_label: there are twins, but they lack more
-    than the label that each map is of; validation: makes the maps of validation images, once, None where none has a
-    mask; true_labels: bool [B,K], by logit, None where the task is not multi-label; explain_targets: explains the same
-    images for other logits, targets int64 [B] -> maps, None where `explain` is.
+    the model; contrast: None where the explainer has no baseline; batch_size: how many images to forward at
+    once, without gradient; of_one_label: there are twins, but they lack more than the label that each map is of;
+    validation: makes the maps of validation images, once, None where none has a mask; true_labels: bool [B,K], by
+    logit, None where the task is not multi-label; explain_targets: explains the same images for other logits, targets
+    int64 [B] -> maps, None where `explain` is.
     """
 
     model: nn.Module

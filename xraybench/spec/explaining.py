@@ -22,7 +22,8 @@ class Context:
 
     baseline: float32 [C,H,W], the training mean unless the row names another; background: float32 [N,C,H,W] training
     images; low, high: float32 [C,1,1], the bounds of the input after normalisation; seeds: int64 [B] from the image
-    ids (draws never depend on batch mates); batch_size: how many images to forward at once.
+    ids (draws never depend on batch mates); batch_size: how many images to forward at once where a gradient follows;
+    forward_batch: how many where none does (None: as many), the device's sweet spot.
     """
 
     baseline: Tensor
@@ -31,6 +32,12 @@ class Context:
     high: Tensor
     seeds: Tensor
     batch_size: int = 64
+    forward_batch: int | None = None
+
+    @property
+    def forwards_at_once(self) -> int:
+        """Images of one forward that no gradient follows."""
+        return self.forward_batch or self.batch_size
 
 
 @runtime_checkable
