@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.elsewhere import ELSEWHERE, elsewhere
 from xraybench import registry
 from xraybench.checks import check_explainer, small_models
 from xraybench.checks.explainer import SMALL, same_among_many, trial
@@ -92,7 +93,7 @@ def test_an_image_among_sixteen_is_as_if_alone(explains):
     assert not same_among_many(explains, network(family).double(), FAMILIES[family].side)
 
 
-def assert_devices_agree(explains: Explainer, family: str, device: str) -> None:
+def assert_devices_agree(explains: Explainer, family: str, device: torch.device | str) -> None:
     """The CPU and another device, in float64: a family's network on which the explainer applies, or it is skipped."""
     case = trial(explains, network(family).double(), FAMILIES[family].side)
     cpu = (case.model, case.images.double(), case.targets)
@@ -113,9 +114,18 @@ def test_cpu_and_gpu_agree(explains, family):
 
 
 @pytest.mark.parametrize("explains", CALLS, indirect=True)
-def test_the_cpu_agrees_with_itself(explains):
-    """What a GPU is held to, without one."""
-    assert_devices_agree(explains, home(explains), "cpu")
+def test_all_is_done_where_the_images_are(explains):
+    """What a GPU is held to, without one: on a device that refuses what a GPU refuses."""
+    with elsewhere():
+        assert_devices_agree(explains, home(explains), ELSEWHERE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("explains", CALLS, indirect=True)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_all_is_done_where_the_images_are_whatever_the_network(explains, family):
+    with elsewhere():
+        assert_devices_agree(explains, family, ELSEWHERE)
 
 
 def test_devices_that_do_not_agree_are_found():

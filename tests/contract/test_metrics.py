@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.elsewhere import ELSEWHERE, elsewhere
 from tests.metrics.cases import EXPLAINER_COST, evidence, on_device, subset
 from xraybench import registry
 from xraybench.errors import NotApplicableError
@@ -75,6 +76,16 @@ def test_a_gpu_gives_the_same_scores(name):
     there = build(name)(on_device(evidence(), "cuda"))
     assert there.device.type == "cuda"
     torch.testing.assert_close(there.cpu(), build(name)(evidence()), atol=1e-3, rtol=1e-3)
+
+
+@each_metric
+def test_all_is_done_where_the_evidence_is(name):
+    """What a GPU is held to, without one: on a device that refuses what a GPU refuses."""
+    with elsewhere():
+        found = build(name)(on_device(evidence(), ELSEWHERE))
+        assert found.device == ELSEWHERE
+        found = found.cpu()
+    torch.testing.assert_close(found, build(name)(evidence()))
 
 
 @each_metric

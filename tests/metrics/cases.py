@@ -155,10 +155,10 @@ def subset(whole: Evidence, rows: Tensor) -> Evidence:
     )
 
 
-def on_device(whole: Evidence, device: str) -> Evidence:
-    """The same evidence, model included, on another device."""
+def on_device(whole: Evidence, device: torch.device | str) -> Evidence:
+    """The same evidence, model included, on another device; a cell's seeds stay on the CPU, as draws do."""
     model, targets = copy.deepcopy(whole.model).to(device), whole.targets.to(device)
-    tensors = {name: getattr(whole, name).to(device) for name in ("images", "grey", "maps", "baseline", "seeds")}
+    tensors = {name: getattr(whole, name).to(device) for name in ("images", "grey", "maps", "baseline")}
     twins = Twins(whole.twins.images.to(device), whole.twins.difference.to(device)) if whole.twins else None
     regions = {name: masks.to(device) for name, masks in whole.regions.items()}
     again = {"explain": explain_with(model, targets), "contrast": contrast_with(model, targets)}

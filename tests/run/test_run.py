@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests.elsewhere import ELSEWHERE, elsewhere
 from tests.here import here
 from tests.run.conftest import ARGUMENTS, command, run_folder, run_here, scores_of
 from xraybench.cells.bench import Bench
@@ -54,6 +55,17 @@ def test_a_run_leaves_records_of_methods_controls_and_the_ceiling(finished):
     (model,) = [record for _, record in iterate_records(run_folder(finished) / "models", "model.json", ModelRecord)]
     assert cells["gradient"].weights_digest == model.weights_digest
     assert (run_folder(finished) / "board" / "index.html").exists()
+
+
+def test_a_run_on_another_device_scores_as_on_the_cpu(task_file, finished, tmp_path):
+    """Trained, explained and scored on one that refuses what a GPU refuses."""
+    with elsewhere():
+        done = run_here(task_file, tmp_path, *ARGUMENTS[:-1], ELSEWHERE.type)
+    assert done.returncode == 0, done.stderr
+    found, expected = scores_of(tmp_path), scores_of(finished)
+    assert found.keys() == expected.keys()
+    for name, scores in expected.items():
+        np.testing.assert_allclose(found[name], scores, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_a_run_puts_on_record_what_it_read(finished):

@@ -254,13 +254,13 @@ class Bench:
         model = self.build(job)
         folder = self.place.model_folder(job)
         digest = read_record(folder / "model.json", ModelRecord).weights_digest
-        model.load_state_dict(trained_state(folder, digest, str(self.device)))
+        model.load_state_dict(trained_state(folder, digest))
         return model.eval()
 
 
-def trained_state(folder: Path, digest: str, device: str = "cpu") -> dict[str, Tensor]:
+def trained_state(folder: Path, digest: str) -> dict[str, Tensor]:
     """The weights in a trained model's or stage's folder; RecordError where they are not those on record."""
-    return read_tensors(folder / WEIGHTS, digest, f"delete {folder}: the model is then trained again", device)
+    return read_tensors(folder / WEIGHTS, digest, f"delete {folder}: the model is then trained again")
 
 
 def batch_size_of(side: int, device: torch.device) -> int:

@@ -36,8 +36,8 @@ class StoredImages:
         if isinstance(self.pixels, Tensor):
             stored = self.pixels[torch.from_numpy(rows).to(self.device)]
         else:
-            stored = torch.from_numpy(self.pixels[rows])
-            stored = stored.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else stored
+            read = torch.from_numpy(self.pixels[rows])
+            stored = (read.pin_memory() if self.device.type == "cuda" else read).to(self.device, non_blocking=True)
         wide = stored.dtype == torch.int16
         grey = (stored.view(torch.uint16) if wide else stored).to(torch.float32) / (65535 if wide else 255)
         return ((grey - self.mean) / self.std).unsqueeze(1)

@@ -108,7 +108,7 @@ def _kept(place: Place, job: ModelJob, number: int) -> Made | None:
     record = read_record(folder / "stage.json", StageRecord)
     desk = bench(place.of(job.links[number]))
     model = desk.build(job)
-    model.load_state_dict(trained_state(folder, record.weights_digest, str(desk.device)))
+    model.load_state_dict(trained_state(folder, record.weights_digest))
     history = [{name: float("nan") if value is None else value for name, value in e.items()} for e in record.history]
     return Made(model.eval(), record.start, Trained(history, record.drawn), record.seconds)
 

@@ -84,13 +84,13 @@ class Checkpoints:
             self.folder.rmdir()
 
 
-def read_tensors(path: Path, digest: str, cure: str, device: str = "cpu") -> dict[str, Tensor]:
+def read_tensors(path: Path, digest: str, cure: str) -> dict[str, Tensor]:
     """A safetensors file, if it is the one with that digest; RecordError with the cure otherwise."""
     if not path.exists():
         raise RecordError(f"{path}: missing", cure)
     if digest_file(path) != digest:
         raise RecordError(f"{path}: damaged, its digest is not the one on record", cure)
-    return load_file(path, device=device)
+    return load_file(path)
 
 
 def _without_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
