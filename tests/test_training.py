@@ -82,6 +82,16 @@ def test_dropout_is_drawn_at_the_stages_rate_and_put_back():
         trained(recipe(dropout=0.25))
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_convolutions_may_round_while_it_learns_alone(monkeypatch, outside):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", outside)
+    model, seen = network(), []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(torch.backends.cudnn.allow_tf32))
+    trained(recipe(epochs=1), model=model)
+    assert set(seen) == {True}
+    assert torch.backends.cudnn.allow_tf32 is outside
+
+
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("weights", [None, [0.5, 3.0]])
 def test_micro_batches_add_up_to_the_batch(binary, weights):

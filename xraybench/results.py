@@ -242,7 +242,7 @@ class CellRecord(Record):
     notes: dict[str, float | None] = Field(default_factory=dict)  # measured beside the map; null: not finite
     versions: dict[str, str] = Field(default_factory=dict)
     hardware: dict[str, str] = Field(default_factory=dict)
-    flags: dict[str, str] = Field(default_factory=dict)  # determinism, dtype, threads, batch sizes
+    flags: dict[str, str] = Field(default_factory=dict)  # determinism, dtype, TF32, threads, batch sizes
     seconds: dict[str, float] = Field(default_factory=dict)  # by phase
     reproduce: str = ""  # the command that makes this row again
 

@@ -234,11 +234,15 @@ def _train_mode(model: nn.Module, frozen: bool) -> None:
 
 @contextmanager
 def _prepared(model: nn.Module, stage: Stage, generator: torch.Generator) -> Iterator[None]:
-    """Dropout at the stage's rate, drawn from the generator's seed; afterwards the model is as it was, in eval mode."""
+    """Dropout at the stage's rate, drawn from the generator's seed; a GPU's convolutions in TF32, as torch has them.
+
+    Afterwards all is as it was, and the model in eval mode.
+    """
     layers = [module for module in model.modules() if isinstance(module, nn.Dropout)]
     if stage.dropout is not None and not layers:
         raise UsageError("dropout is set, but the architecture has no dropout layer", "leave the key out")
-    before = [layer.p for layer in layers]
+    before, cudnn = [layer.p for layer in layers], torch.backends.cudnn
+    tf32, cudnn.allow_tf32 = cudnn.allow_tf32, True
     for layer in layers:
         layer.p = layer.p if stage.dropout is None else stage.dropout
     try:
@@ -246,6 +250,7 @@ def _prepared(model: nn.Module, stage: Stage, generator: torch.Generator) -> Ite
             torch.manual_seed(generator.initial_seed())
             yield
     finally:
+        cudnn.allow_tf32 = tf32
         for layer, share in zip(layers, before, strict=True):
             layer.p = share
         model.requires_grad_(True)

@@ -51,6 +51,7 @@ def test_a_run_leaves_records_of_methods_controls_and_the_ceiling(finished):
     assert {name for name, role in roles.items() if role == "ceiling"} == {"oracle", "blurred-oracle"}
     assert {cell.status for cell in cells.values()} == {"ok"}
     assert cells["gradient"].versions["torch"]
+    assert cells["gradient"].flags.items() >= {"tf32": "off", "batch_size": "64", "forward_batch": "64"}.items()
     assert cells["oracle"].scores["max-sensitivity"].reason == "the map does not depend on the model"
     (model,) = [record for _, record in iterate_records(run_folder(finished) / "models", "model.json", ModelRecord)]
     assert cells["gradient"].weights_digest == model.weights_digest

@@ -271,8 +271,10 @@ def batch_size_of(side: int, device: torch.device) -> int:
 
 @lru_cache(maxsize=1)
 def bench(place: Place) -> Bench:
-    """A worker's data, read once; from here on it computes deterministically, with one thread on a CPU."""
+    """A worker's data, read once; from here on it computes deterministically, in full float32 on a GPU too (whose
+    convolutions otherwise take 10 bits of the mantissa: TF32), and with one thread on a CPU.
+    """
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.benchmark = torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_num_threads(1)
     return Bench(place)

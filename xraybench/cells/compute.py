@@ -129,9 +129,10 @@ def _cell_record(place: Place, job: CellJob, context: Context | None = None, **f
 def _flags(context: Context | None) -> dict[str, str]:
     """How the process computed; images at once, with a gradient and without."""
     flags = {"deterministic": "warn-only", "dtype": "float32", "threads": str(torch.get_num_threads())}
-    if context is None:
-        return flags
-    return {**flags, "batch_size": str(context.batch_size), "forward_batch": str(context.forwards_at_once)}
+    flags["tf32"] = "on" if torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32 else "off"
+    if context is not None:
+        flags |= {"batch_size": str(context.batch_size), "forward_batch": str(context.forwards_at_once)}
+    return flags
 
 
 def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRecord:
