@@ -62,6 +62,10 @@ def test_a_forward_is_timed_and_its_memory_bounded(monkeypatch):
 
 
 def test_a_device_that_runs_out_of_memory_ends_the_search():
+    class Large(torch.Tensor):
+        def contiguous(self, **options):
+            raise torch.OutOfMemoryError("no room for the batch")
+
     class Full(nn.Module):
         def forward(self, images):
             if len(images) > 8:
@@ -70,6 +74,7 @@ def test_a_device_that_runs_out_of_memory_ends_the_search():
 
     assert seconds_of(Full(), IMAGE, 16) is None
     assert seconds_of(Full(), IMAGE, 8) is not None
+    assert seconds_of(NETWORK, IMAGE.as_subclass(Large), 8) is None
 
 
 def test_it_is_found_once_and_kept(cache, measured):
@@ -99,7 +104,7 @@ def test_of_two_processes_that_measure_at_once_the_first_is_believed(cache, monk
     assert len(list(cache.iterdir())) == 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"images": null}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"images": null}', '{"images": 0}', '{"images": 63}', '{"images": 1e9}'])
 def test_a_torn_file_is_named_with_its_cure(cache, measured, text):
     sweet_spot(NETWORK, IMAGE, 64)
     (file,) = cache.iterdir()
@@ -107,6 +112,35 @@ def test_a_torn_file_is_named_with_its_cure(cache, measured, text):
     with pytest.raises(RecordError, match=file.name) as raised:
         sweet_spot(NETWORK, IMAGE, 64)
     assert "delete it" in raised.value.hint
+
+
+def test_without_hard_links_it_is_kept_too(cache, measured, monkeypatch):
+    def refused(*paths):
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(module.os, "link", refused)
+    assert [sweet_spot(NETWORK, IMAGE, 64) for _ in range(3)] == [128] * 3
+    assert [file.suffix for file in cache.iterdir()] == [".json"]
+
+
+def test_an_error_of_the_network_leaves_nothing(cache):
+    class Broken(nn.Module):
+        def forward(self, images):
+            raise ValueError("of another shape")
+
+    with pytest.raises(ValueError, match="of another shape"):
+        sweet_spot(Broken(), IMAGE, 64)
+    assert not list(cache.iterdir())
+
+
+def test_on_a_full_disk_nothing_is_measured(cache, measured, monkeypatch):
+    def full(*arguments, **named):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(module.Path, "write_text", full)
+    assert sweet_spot(NETWORK, IMAGE, 64) == 64
+    assert not measured
+    assert not list(cache.iterdir())
 
 
 def test_where_nothing_can_be_kept_nothing_is_measured(tmp_path, monkeypatch, measured):

@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -25,21 +24,23 @@ def sweet_spot(model: nn.Module, image: Tensor, least: int) -> int:
     """How many images like `image` [C,H,W] the model forwards at once where no gradient follows: `least` or more.
 
     Kept in the user's cache, by device, network and image size: scores depend on it in their last digits, and the same
-    command on the same machine gives the same scores. Where nothing can be kept it is `least`.
+    command on the same machine gives the same scores. Where nothing can be kept nothing is measured, and it is `least`.
+    RecordError where what is kept there is no such number.
     """
     what = _described(model, image, least)
     try:
         path = _folder() / f"{digest(what)}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            images = fastest(least, lambda size: seconds_of(model, image, size))
-            _keep(path, json.dumps({**what, "images": images}, indent=1))
+            _keep(path, what, lambda: fastest(least, lambda size: seconds_of(model, image, size)))
     except OSError:
         return least
     try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["images"])
-    except (ValueError, KeyError, TypeError) as error:
+        images = int(json.loads(path.read_text(encoding="utf-8"))["images"])
+        if not least <= images <= MOST_IMAGES:
+            raise ValueError(f"{images} images")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{path}: does not say how many images", "delete it: it is measured again") from error
+    return images
 
 
 def fastest(least: int, seconds: Callable[[int], float | None]) -> int:
@@ -58,9 +59,9 @@ def fastest(least: int, seconds: Callable[[int], float | None]) -> int:
 
 def seconds_of(model: nn.Module, image: Tensor, size: int) -> float | None:
     """The least seconds that a forward of so many images takes; None where it needs more than MOST_BYTES."""
-    batch = image.expand(size, *image.shape).contiguous(memory_format=torch.channels_last)
     taken = []
     try:
+        batch = image.expand(size, *image.shape).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), peak_memory(image.is_cuda) as peak:
             for _ in range(1 + REPEATS):
                 _wait(image.device)
@@ -100,10 +101,21 @@ def _folder() -> Path:
         raise FileNotFoundError("no home directory") from error
 
 
-def _keep(path: Path, text: str) -> None:
-    """Write the file whole, unless another process was first: all of them then read that one's."""
+def _keep(path: Path, what: dict[str, object], measure: Callable[[], int]) -> None:
+    """Measure and write the file whole, unless another process was first: all of them then read that one's.
+
+    OSError before anything is measured where nothing can be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    with suppress(FileExistsError):
-        os.link(part, path)
-    part.unlink()
+    try:
+        part.write_text(json.dumps({**what, "images": MOST_IMAGES}, indent=1), encoding="utf-8")
+        part.write_text(json.dumps({**what, "images": measure()}, indent=1), encoding="utf-8")
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without hard links: of two that measure at once, the later one's
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
