@@ -52,6 +52,7 @@ def test_lists_have_the_keys_that_other_programs_rely_on(kind, keys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (("run", "--task", "mnist", "--device", "cudaa"), 2, "no device is called 'cudaa'"),
         (("run", "--task", "wirst"), 2, "did you mean 'wrist'"),
         (("run", "--task", "wrist", "--explainer", "grad-camm"), 2, "did you mean 'grad-cam'"),
         (("run", "--task", "wrist", "--explainer", "rise(mask=3)"), 2, "did you mean 'masks'"),
@@ -76,6 +77,17 @@ def test_mistakes_get_a_clear_error_and_their_exit_code(arguments, code, message
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("run",), ("train",), ("compare", "--models", "small-cnn,mlp-400-tanh")])
+def test_a_gpu_that_is_not_there_is_told_before_anything_is_done(command, tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    done = here(*command, "--task", "mnist", "--device", "cuda", "--out", str(tmp_path / "runs"))
+    assert done.returncode == 2
+    assert "--device cuda: torch finds no GPU" in done.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_doctor_and_status_answer(tmp_path):

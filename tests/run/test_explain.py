@@ -11,11 +11,13 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from tests.here import here
 from tests.run.conftest import run_folder
+from xraybench.cells.bench import bench
 from xraybench.cli.explain import explain
 from xraybench.errors import DataError, UsageError
 from xraybench.leaderboard.overlays import NEGATIVE, POSITIVE, STRONG, decode
@@ -111,11 +113,16 @@ def test_colours_are_symmetric_about_zero_or_start_there(signed, ends):
 
 def test_the_scale_speaks_for_the_label_where_the_map_does():
     signed, agnostic, unsigned = (MapOf("m", {}, *flags) for flags in (
-        (True, np.zeros((2, 2)), 3868.4), (True, np.zeros((2, 2)), 0.25, True), (False, np.zeros((2, 2)), 0.25, True)
+        (True, np.ones((2, 2)), 3868.4), (True, np.ones((2, 2)), 0.25, True), (False, np.ones((2, 2)), 0.25, True)
     ))  # fmt: skip
     assert signed.ends == ("−3.87e+03 against", "0", "for +3.87e+03")
     assert agnostic.ends == ("−0.25", "0", "+0.25")
     assert unsigned.ends == ("0", "", "0.25")
+
+
+def test_a_map_of_zeros_has_no_scale():
+    blank = MapOf("m", {}, True, np.zeros((2, 2)), 1.0)
+    assert blank.ends == ("", "zero everywhere", "")
 
 
 @pytest.mark.parametrize("scale", [1.23e-5, 0.000123, 0.25, 3868.0, 1.23e10, 1.23e300])
@@ -259,6 +266,51 @@ def test_of_several_seeds_of_a_model_the_first_is_explained(finished, tmp_path):
     assert trained_model(folder, "small-cnn").job.seed == record.seed == 0
 
 
+def test_a_model_of_some_rows_is_explained_as_its_board_explains_it(finished, tmp_path):
+    """What explainers know of the training images is of those rows alone."""
+    folder = run_folder(shutil.copytree(finished, tmp_path / "runs"))
+    (path,) = folder.glob("models/*/model.json")
+    record = read_record(path, ModelRecord)
+    stages = [{**stage, "rows": {"fracture": [1]}} for stage in record.recipe["stages"]]
+    write_record(path, record.model_copy(update={"recipe": {**record.recipe, "stages": stages}}))
+    desk = bench(trained_model(folder, None).place)
+    everything = bench(trained_model(run_folder(finished), None).place)
+    training = everything.rows("train")
+    broken = everything.images(training[everything.labels(training)[:, 0].numpy() == 1])
+    known = {image.numpy().tobytes() for image in broken}
+    assert {image.numpy().tobytes() for image in desk.context.background} <= known
+    assert not {image.numpy().tobytes() for image in everything.context.background} <= known
+
+
+def test_it_computes_as_a_run_does(finished, pictures, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    torch.use_deterministic_algorithms(False)
+    bench.cache_clear()
+    explain_images(request(finished, pictures[0], device="cpu"))
+    assert not torch.backends.cudnn.allow_tf32
+    assert torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_is_done_is_told_and_kept_image_by_image(finished, pictures):
+    told, kept = [], []
+    asked = request(finished, *pictures, explainers=("gradient", "attention-rollout"))
+    findings = explain_images(
+        asked, lambda *progress: told.append(progress), lambda so_far, one: kept.append((len(so_far.images), one))
+    )
+    assert [(done, total) for _, done, total in told] == [(done, 4) for done in range(4)]
+    assert told[0][0] == "explaining · wrist, gradient"
+    assert kept == [(1, findings.images[0]), (2, findings.images[1])]
+    assert [one.explainer for one in findings.skipped] == ["attention-rollout"]
+
+
+def test_peers_name_all_their_parameters(finished, pictures):
+    (one,) = explain_images(
+        request(finished, pictures[0], explainers=("captum:IntegratedGradients(n_steps=3)",))
+    ).images
+    (found,) = one.targets[0].maps
+    assert found.parameters == {"n_steps": 3, "method": "gausslegendre", "multiply_by_inputs": True}
+
+
 @pytest.mark.parametrize("model", [(), ("--model", "small-cnn")])
 def test_without_a_run_there_is_no_model(model, pictures):
     found = explained(pictures[0], *model)
@@ -269,6 +321,12 @@ def test_without_a_run_there_is_no_model(model, pictures):
 def test_a_box_belongs_to_one_image(finished, pictures):
     with pytest.raises(UsageError, match="one image"):
         explain_images(request(finished, *pictures, box=(0.0, 0.0, 5.0, 5.0)))
+
+
+@pytest.mark.parametrize("box", [(0.0, 0.0, 0.0, 0.0), (5.0, 5.0, -3.0, 4.0)])
+def test_a_box_has_an_inside(finished, pictures, box):
+    with pytest.raises(UsageError, match="is empty"):
+        explain_images(request(finished, pictures[0], box=box))
 
 
 def test_an_image_that_does_not_decode_is_named(finished, tmp_path, pictures):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tests.here import here
 from tests.run.conftest import ARGUMENTS, command, run_folder, run_here, scores_of
 from xraybench.cells.bench import Bench
 from xraybench.cells.place import Place
+from xraybench.cli import _common
 from xraybench.data.prepared import Prepared
 from xraybench.leaderboard.records import load_run
 from xraybench.leaderboard.tables import build_board
@@ -60,7 +62,7 @@ def test_a_run_leaves_records_of_methods_controls_and_the_ceiling(finished):
 
 def test_a_run_on_another_device_scores_as_on_the_cpu(task_file, finished, tmp_path):
     """Trained, explained and scored on one that refuses what a GPU refuses."""
-    with elsewhere():
+    with elsewhere(), patch.object(_common, "DEVICES", (ELSEWHERE.type,)):
         done = run_here(task_file, tmp_path, *ARGUMENTS[:-1], ELSEWHERE.type)
     assert done.returncode == 0, done.stderr
     found, expected = scores_of(tmp_path), scores_of(finished)

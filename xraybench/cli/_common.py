@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from xraybench.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from xraybench.leaderboard.board import Board
 
+DEVICES = ("auto", "cpu", "cuda")
 WIDTH = 120  # characters a line, where a board goes into a file or a pipe
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 OUT = click.option(
@@ -24,6 +27,18 @@ WORKERS = click.option(
     "--workers",
     type=click.IntRange(min=0),
     help="Processes; by default one a GPU, else one a core. 0: in this one, where a debugger stops.",
+)
+
+
+def _device(context: click.Context, parameter: click.Parameter, device: str) -> str:
+    if device not in DEVICES:
+        hint = f"give {', '.join(DEVICES)}; of several GPUs CUDA_VISIBLE_DEVICES says which"
+        raise UsageError(f"no device is called {device!r}", hint)
+    return device
+
+
+DEVICE = click.option(
+    "--device", default="auto", show_default=True, callback=_device, help=f"{', '.join(DEVICES[:-1])} or {DEVICES[-1]}."
 )
 DATA = click.option("--data", type=click.Path(path_type=Path), help="The folder that the data set was unpacked to.")
 RUNS = click.option(
@@ -45,6 +60,16 @@ def names(values: Iterable[str]) -> tuple[str, ...]:
 
     parts = [part.strip() for value in values for part in re.split(r",(?![^(]*\))", value)]
     return tuple(part for part in parts if part)
+
+
+def check_gpu(device: str) -> None:
+    """UsageError where a GPU is to compute and there is none."""
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            hint = "give --device cpu, or auto; `xraybench doctor` says what is there"
+            raise UsageError("--device cuda: torch finds no GPU that it can use", hint)
 
 
 def print_json(value: Any) -> None:

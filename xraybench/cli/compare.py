@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from xraybench.cli._common import DATA, JSON, OUT, WORKERS
+from xraybench.cli._common import DATA, DEVICE, JSON, OUT, WORKERS, check_gpu
 from xraybench.errors import UsageError
 
 
@@ -22,7 +22,7 @@ from xraybench.errors import UsageError
 @click.option("--source", help="The data set; without --data, the task's computed or bundled one.")
 @DATA
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the models.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@DEVICE
 @WORKERS
 @OUT
 @JSON
@@ -42,6 +42,7 @@ def compare(
     from xraybench.tasks import load_task
     from xraybench.workshop import Engine
 
+    check_gpu(device)
     named = tuple(name.strip() for name in models.split(",") if name.strip())
     if len(set(named)) != 2:
         raise UsageError(f"cannot compare {models!r}", "give two models of the task: --models A,B")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xraybench.cli._common import JSON, names, print_json
+from xraybench.cli._common import DEVICE, JSON, check_gpu, names, print_json
 from xraybench.errors import UsageError
 
 
@@ -21,26 +21,30 @@ from xraybench.errors import UsageError
 @click.option("--target", "targets", multiple=True, default=("predicted",), show_default=True,
               help="What is explained: predicted, a label, or a logit's number. Repeat, or use commas.")  # fmt: skip
 @click.option("--box", help="Outline X,Y,WIDTH,HEIGHT (pixels of the file) on the pictures of a single image.")
+@DEVICE
 @click.option("--out", type=click.Path(path_type=Path), default="explained", show_default=True,
               help="Folder of the pictures and their page.")  # fmt: skip
 @JSON
 def explain(
     images: tuple[Path, ...], run_folder: Path | None, model: str | None, explainers: tuple[str, ...],
-    targets: tuple[str, ...], box: str | None, out: Path, as_json: bool,
+    targets: tuple[str, ...], box: str | None, device: str, out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Explain radiographs (PNG, JPEG, TIFF, DICOM) with a trained model: overlays side by side, and a page."""
+    from xraybench.narration import narrator
     from xraybench.single.explain import Request, explain_images
     from xraybench.single.findings import as_json as values_of
     from xraybench.single.page import write_page
     from xraybench.single.picture import write_picture
 
+    check_gpu(device)
     if run_folder is None:
         run_folder, model = _folder(model), None
-    request = Request(images, run_folder, model, names(explainers), names(targets), _box(box))
-    findings = explain_images(request)
+    request = Request(images, run_folder, model, names(explainers), names(targets), _box(box), device)
+    with narrator() as voice:
+        findings = explain_images(
+            request, voice.progress, lambda so_far, one: write_picture(out / f"{one.name}.png", so_far, one)
+        )
     files = {one.name: out / f"{one.name}.png" for one in findings.images} | {"page": out / "index.html"}
-    for one in findings.images:
-        write_picture(files[one.name], findings, one)
     write_page(files["page"], findings)
     for skipped in findings.skipped:
         click.echo(f"skipped: {skipped.explainer}: {skipped.reason}", err=True)

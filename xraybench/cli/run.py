@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from xraybench.cli._common import JSON, OUT, WORKERS, names, print_json, show_built_board
+from xraybench.cli._common import DEVICE, JSON, OUT, WORKERS, check_gpu, names, print_json, show_built_board
 from xraybench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def command_line(plan: Plan, options: Mapping[str, Any]) -> str:
 
 @click.command()
 @run_options
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@DEVICE
 @WORKERS
 @click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="failed", show_default=True,
               help="Which cells are computed (again).")  # fmt: skip
@@ -101,6 +101,7 @@ def run(device: str, workers: int | None, rerun: str, dry_run: bool, out: Path, 
     if dry_run:
         _show_plan(plan, out, as_json)
         return 0
+    check_gpu(device)
     with narrator() as voice:
         outcome = execute(plan, out, Engine(device, workers), rerun, command_line(plan, options), voice)  # type: ignore[arg-type]
         compared = f", {outcome.compared} pairs of models compared" if outcome.compared else ""

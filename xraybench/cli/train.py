@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from xraybench.cli._common import DATA, JSON, OUT, WORKERS, show_built_models
+from xraybench.cli._common import DATA, DEVICE, JSON, OUT, WORKERS, check_gpu, show_built_models
 from xraybench.cli.run import FINISHED_WITH_FAILURES, command_line, plan_of
 
 
@@ -19,7 +19,7 @@ from xraybench.cli.run import FINISHED_WITH_FAILURES, command_line, plan_of
 @DATA
 @click.option("--seeds", default="0", show_default=True, help="Seeds of the models, separated by commas.")
 @click.option("--weights", type=click.Path(path_type=Path), help="First weights of the models: a state dict.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@DEVICE
 @WORKERS
 @OUT
 @JSON
@@ -36,6 +36,7 @@ def train(device: str, workers: int | None, out: Path, as_json: bool, **options:
 
     options |= {"explainers": ("all",), "metrics": ("all",), "limit": None}
     plan = plan_of(options)
+    check_gpu(device)
     with narrator() if leads() else SilentNarrator() as voice:
         folder, failures = train_models(plan, out, Engine(device, workers), command_line(plan, options), voice)
     if leads():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xraybench import registry
-from xraybench.cells.bench import Bench
+from xraybench.cells import Report
+from xraybench.cells.bench import bench
 from xraybench.data.preprocessing import View, process
 from xraybench.data.radiograph import read_radiograph
 from xraybench.errors import NotApplicableError, UsageError
+from xraybench.explainers.captum_peer import Captum
+from xraybench.explainers.zennit_peer import Zennit
 from xraybench.identity import seed_of
 from xraybench.leaderboard.overlays import Floats, colour_scale
 from xraybench.planning import expand, with_settings
@@ -22,7 +25,7 @@ from xraybench.registry import Call
 from xraybench.single.findings import Explained, Findings, MapOf, Skipped, Target
 from xraybench.single.targets import check_targets, outputs_of, probabilities, targets_of
 from xraybench.single.trained import Trained, trained_model
-from xraybench.spec import ClassAgnostic
+from xraybench.spec import ClassAgnostic, Context
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +38,8 @@ Box = tuple[float, float, float, float]  # x, y, width, height: pixels of the fi
 class Request:
     """What is asked for. explainers: calls or groups; targets: `predicted`, labels, numbers of logits.
 
-    run: its folder, or that of a model in it. box: a finding's place, to be outlined; for a single image.
+    run: its folder, or that of a model in it. box: a finding's place, to be outlined; for a single image. device: as a
+    run's.
     """
 
     images: tuple[Path, ...]
@@ -44,6 +48,7 @@ class Request:
     explainers: tuple[str, ...]
     targets: tuple[str, ...]
     box: Box | None = None
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -56,36 +61,48 @@ class _Shown:
     box: NDArray[np.bool_]
 
 
-def explain_images(request: Request) -> Findings:
+def explain_images(
+    request: Request,
+    report: Report = lambda what, done, total: None,
+    keep: Callable[[Findings, Explained], None] = lambda findings, one: None,
+) -> Findings:
     """Every image explained; errors (a file, a name, a run that will not do) come before anything is computed.
 
+    report: told before each map, of how many; keep: given each image when it is done, with what there is so far.
     UsageError where no explainer applies to the model; those that do not are in `skipped`.
     """
     import torch
 
+    from xraybench.training import predict
+
     if request.box and len(request.images) > 1:
         raise UsageError("a box belongs to one image", "give one image with --box")
-    trained = trained_model(request.run, request.model)
+    trained = trained_model(request.run, request.model, request.device)
     task = trained.place.task
     check_targets(request.targets, task)
     calls = expand("explainers", request.explainers, task, trained.preset)
     whole = [with_settings(call, trained.preset.explainers) for call in calls]
     built = [(call, registry.build("explainers", call)) for call in whole]
-    desk = Bench(trained.place)
+    desk = bench(trained.place)
     shown = [_decoded(path, trained, desk.image_size, request.box) for path in request.images]
     network = desk.model(trained.job)
     inputs = desk.normalised(torch.from_numpy(np.stack([one.seen for one in shown])).to(desk.device))
-    with torch.inference_mode():
-        logits = network(inputs).double().cpu().numpy()
-    chosen = [targets_of(request.targets, task, row) for row in logits]
-    found, skipped = _maps(built, network, inputs, desk, [path.name for path in request.images], chosen)
+    logits = predict(network, inputs).double().cpu().numpy()
     names = _names([one.path.stem for one in shown])
-    images = tuple(
-        Explained(one.path, name, one.grey, one.box, _by_label(trained, row), _targets(trained, row, numbers, maps))
-        for one, name, row, numbers, maps in zip(shown, names, logits, chosen, found, strict=True)
-    )
-    run = trained.run
-    return Findings(trained.job.label, run.name, run.title, run.phantom, desk.image_size, images, tuple(skipped))
+    run, context = trained.run, desk.context_of(network)
+    findings = Findings(trained.job.label, run.name, run.title, run.phantom, desk.image_size, (), ())
+    for number, (one, name, image, row) in enumerate(zip(shown, names, inputs.split(1), logits, strict=True)):
+
+        def tell(call: Call, place: int, name: str = name, before: int = number * len(built)) -> None:
+            report(f"explaining · {name}, {call}", before + place, len(shown) * len(built))
+
+        seeded = replace(context, seeds=torch.tensor([seed_of("image", one.path.name)]))
+        maps, skipped = _maps(built, network, image, targets_of(request.targets, task, row), seeded, tell)
+        made = Explained(one.path, name, one.grey, one.box, _by_label(trained, row), _targets(trained, row, maps))
+        known = dict.fromkeys((*findings.skipped, *skipped))
+        findings = replace(findings, images=(*findings.images, made), skipped=tuple(known))
+        keep(findings, made)
+    return findings
 
 
 def _decoded(path: Path, trained: Trained, size: int, box: Box | None) -> _Shown:
@@ -101,35 +118,36 @@ def _mask(shape: tuple[int, ...], box: Box) -> np.ndarray:
     x, y, width, height = (round(value) for value in box)
     mask = np.zeros(shape, dtype=np.float32)
     mask[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = 1
+    if width < 1 or height < 1:
+        raise UsageError(f"the box {x},{y},{width},{height} is empty", "give X,Y,WIDTH,HEIGHT, a pixel or more a side")
     if not mask.any():
         raise UsageError(f"the box {x},{y},{width},{height} lies outside of the image", "give X,Y,WIDTH,HEIGHT")
     return mask
 
 
 def _maps(
-    built: Sequence[tuple[Call, Any]], network: nn.Module, inputs: Tensor, desk: Bench, names: Sequence[str],
-    chosen: Sequence[Sequence[int]],
-) -> tuple[list[dict[int, list[MapOf]]], list[Skipped]]:  # fmt: skip
-    """For each image, target -> maps; all pairs of image and target are explained as one batch."""
+    built: Sequence[tuple[Call, Any]], network: nn.Module, image: Tensor, targets: Sequence[int], context: Context,
+    tell: Callable[[Call, int], None],
+) -> tuple[dict[int, list[MapOf]], list[Skipped]]:  # fmt: skip
+    """Target -> its maps of an image [1,C,H,W], all targets as one batch; and what does not apply."""
     import torch
 
     from xraybench.explaining import ExplainAgain
 
-    pairs = [(image, target) for image, targets in enumerate(chosen) for target in targets]
-    rows = torch.tensor([image for image, _ in pairs], device=desk.device)
-    targets = torch.tensor([target for _, target in pairs], device=desk.device)
-    seeds = torch.tensor([seed_of("image", names[image]) for image, _ in pairs])
-    context = replace(desk.context_of(network), seeds=seeds)
-    found: list[dict[int, list[MapOf]]] = [{target: [] for target in targets} for targets in chosen]
+    images = image.expand(len(targets), -1, -1, -1).contiguous()
+    context = replace(context, seeds=context.seeds.expand(len(targets)))
+    found: dict[int, list[MapOf]] = {target: [] for target in targets}
     skipped = []
-    for call, explainer in built:
+    for place, (call, explainer) in enumerate(built):
+        tell(call, place)
+        again = ExplainAgain(explainer, network, torch.tensor(targets, device=image.device), context)
         try:
-            maps = ExplainAgain(explainer, network, targets, context)(inputs[rows]).double().cpu().numpy()
+            maps = again(images).double().cpu().numpy()
         except NotApplicableError as error:
             skipped.append(Skipped(str(call), error.message))
             continue
-        for (image, target), values in zip(pairs, maps, strict=True):
-            found[image][target].append(_map_of(call, explainer, values))
+        for target, values in zip(targets, maps, strict=True):
+            found[target].append(_map_of(call, explainer, values))
     if len(skipped) == len(built):
         reasons = "; ".join(f"{one.explainer}: {one.reason}" for one in skipped)
         raise UsageError(f"no explainer applies to this model: {reasons}", "choose others: xraybench list explainers")
@@ -137,17 +155,14 @@ def _maps(
 
 
 def _map_of(call: Call, explainer: Any, values: Floats) -> MapOf:
-    parameters = registry.parameters_of(explainer)
+    parameters = explainer.settings if isinstance(explainer, Captum | Zennit) else registry.parameters_of(explainer)
     agnostic = isinstance(explainer, ClassAgnostic) and explainer.class_agnostic
     return MapOf(str(call), parameters, bool(explainer.signed), values, colour_scale(values), agnostic)
 
 
-def _targets(
-    trained: Trained, logits: Floats, numbers: Sequence[int], maps: dict[int, list[MapOf]]
-) -> tuple[Target, ...]:
-    task = trained.place.task
-    shares = probabilities(task, logits)
-    return tuple(Target(outputs_of(task)[k], k, float(logits[k]), float(shares[k]), tuple(maps[k])) for k in numbers)
+def _targets(trained: Trained, logits: Floats, maps: dict[int, list[MapOf]]) -> tuple[Target, ...]:
+    names, shares = outputs_of(trained.place.task), probabilities(trained.place.task, logits)
+    return tuple(Target(names[k], k, float(logits[k]), float(shares[k]), tuple(each)) for k, each in maps.items())
 
 
 def _by_label(trained: Trained, logits: Floats) -> dict[str, float]:

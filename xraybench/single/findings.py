@@ -29,8 +29,15 @@ class MapOf:
     class_agnostic: bool = False
 
     @property
+    def blank(self) -> bool:
+        """Whether it is zero everywhere, and has no scale."""
+        return not self.values.any()
+
+    @property
     def ends(self) -> tuple[str, str, str]:
         """What stands below the left end, the middle and the right end of the colours."""
+        if self.blank:
+            return "", "zero everywhere", ""
         end = f"{self.scale:.3g}"
         if not self.signed:
             return "0", "", end
@@ -123,7 +130,7 @@ def _map(found: MapOf) -> dict[str, Any]:
         "parameters": found.parameters,
         "signed": found.signed,
         "class_agnostic": found.class_agnostic,
-        "full_colour_at": found.scale,
+        "full_colour_at": None if found.blank else found.scale,
         "sum": float(found.values.sum()),
         "largest": float(found.values.max()),
         "largest_at": [int(row), int(column)],

@@ -25,7 +25,7 @@ class Trained:
     steps: Steps
 
 
-def trained_model(folder: Path, model: str | None) -> Trained:
+def trained_model(folder: Path, model: str | None, device: str = "auto") -> Trained:
     """The model asked for, or the only one of the folder: a run's, or that of a model in it.
 
     Errors say what the folder lacks and what would bring it.
@@ -47,7 +47,8 @@ def trained_model(folder: Path, model: str | None) -> Trained:
     steps = task.steps_of(preset)
     if any(step.step == "side-by-side" for step in steps):
         raise UsageError("this run's models see two views of a case at once", "explain cases with `xraybench run`")
-    return Trained(Place(run_folder, data, task, 1, "auto", ""), _job(record), run, preset, steps)
+    job = _job(record)
+    return Trained(Place(run_folder, data, task, 1, device, "").for_model(job), job, run, preset, steps)
 
 
 def _chosen(found: Sequence[ModelRecord], run_folder: Path, run: RunRecord, model: str | None) -> ModelRecord:
