@@ -304,11 +304,12 @@ def test_what_is_done_is_told_and_kept_image_by_image(finished, pictures):
 
 
 def test_peers_name_all_their_parameters(finished, pictures):
-    (one,) = explain_images(
-        request(finished, pictures[0], explainers=("captum:IntegratedGradients(n_steps=3)",))
-    ).images
-    (found,) = one.targets[0].maps
-    assert found.parameters == {"n_steps": 3, "method": "gausslegendre", "multiply_by_inputs": True}
+    peers = ("captum:IntegratedGradients(n_steps=3)", "captum:Occlusion", "zennit:EpsilonPlus(epsilon=0.1)")
+    (one,) = explain_images(request(finished, pictures[0], explainers=peers)).images
+    integrated, occlusion, propagated = (found.parameters for found in one.targets[0].maps)
+    assert integrated == {"n_steps": 3, "method": "gausslegendre", "multiply_by_inputs": True}
+    assert occlusion == {"sliding_window_shapes": [1, 8, 8], "strides": [1, 8, 8]}
+    assert propagated == {"epsilon": 0.1, "stabilizer": 1e-6, "zero_params": None, "bn": "canonised"}
 
 
 @pytest.mark.parametrize("model", [(), ("--model", "small-cnn")])

@@ -155,7 +155,10 @@ def _maps(
 
 
 def _map_of(call: Call, explainer: Any, values: Floats) -> MapOf:
-    parameters = explainer.settings if isinstance(explainer, Captum | Zennit) else registry.parameters_of(explainer)
+    if isinstance(explainer, Captum):
+        parameters = explainer.settings_for((1, *values.shape))
+    else:
+        parameters = explainer.settings if isinstance(explainer, Zennit) else registry.parameters_of(explainer)
     agnostic = isinstance(explainer, ClassAgnostic) and explainer.class_agnostic
     return MapOf(str(call), parameters, bool(explainer.signed), values, colour_scale(values), agnostic)
 
