@@ -297,7 +297,7 @@ def test_what_is_done_is_told_and_kept_image_by_image(finished, pictures):
     findings = explain_images(
         asked, lambda *progress: told.append(progress), lambda so_far, one: kept.append((len(so_far.images), one))
     )
-    assert [(done, total) for _, done, total in told] == [(done, 4) for done in range(4)]
+    assert [(done, total) for _, done, total in told] == [(done, 4) for done in range(5)]
     assert told[0][0] == "explaining · wrist, gradient"
     assert kept == [(1, findings.images[0]), (2, findings.images[1])]
     assert [one.explainer for one in findings.skipped] == ["attention-rollout"]

@@ -60,11 +60,15 @@ def test_a_run_leaves_records_of_methods_controls_and_the_ceiling(finished):
     assert (run_folder(finished) / "board" / "index.html").exists()
 
 
-def test_a_run_on_another_device_scores_as_on_the_cpu(task_file, finished, tmp_path):
-    """Trained, explained and scored on one that refuses what a GPU refuses."""
+def test_a_run_on_another_device_scores_as_on_the_cpu(task_file, finished, tmp_path, monkeypatch):
+    """Trained, explained and scored on one that refuses what a GPU refuses, in batches that it is measured to like."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with elsewhere(), patch.object(_common, "DEVICES", (ELSEWHERE.type,)):
         done = run_here(task_file, tmp_path, *ARGUMENTS[:-1], ELSEWHERE.type)
     assert done.returncode == 0, done.stderr
+    (kept,) = (tmp_path / "cache" / "xraybench" / "forwards").iterdir()
+    batches = {cell.flags["forward_batch"] for cell in cells_of(tmp_path).values()}
+    assert batches == {str(json.loads(kept.read_text())["images"])}
     found, expected = scores_of(tmp_path), scores_of(finished)
     assert found.keys() == expected.keys()
     for name, scores in expected.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def explain_images(
     """Every image explained; errors (a file, a name, a run that will not do) come before anything is computed.
 
     report: told before each map, of how many; keep: given each image when it is done, with what there is so far.
-    UsageError where no explainer applies to the model; those that do not are in `skipped`.
+    UsageError where no explainer applies to the first image; those that do not apply to one are in `skipped`.
     """
     import torch
 
@@ -89,20 +90,26 @@ def explain_images(
     inputs = desk.normalised(torch.from_numpy(np.stack([one.seen for one in shown])).to(desk.device))
     logits = predict(network, inputs).double().cpu().numpy()
     names = _names([one.path.stem for one in shown])
-    run, context = trained.run, desk.context_of(network)
+    run, context, total = trained.run, desk.context_of(network), len(shown) * len(built)
     findings = Findings(trained.job.label, run.name, run.title, run.phantom, desk.image_size, (), ())
     for number, (one, name, image, row) in enumerate(zip(shown, names, inputs.split(1), logits, strict=True)):
-
-        def tell(call: Call, place: int, name: str = name, before: int = number * len(built)) -> None:
-            report(f"explaining · {name}, {call}", before + place, len(shown) * len(built))
-
         seeded = replace(context, seeds=torch.tensor([seed_of("image", one.path.name)]))
+        tell = partial(_tell, report, name, number * len(built), total)
         maps, skipped = _maps(built, network, image, targets_of(request.targets, task, row), seeded, tell)
+        if number == 0 and len(skipped) == len(built):
+            reasons = "; ".join(f"{each.explainer}: {each.reason}" for each in skipped)
+            hint = "choose others: xraybench list explainers"
+            raise UsageError(f"no explainer applies to this model: {reasons}", hint)
         made = Explained(one.path, name, one.grey, one.box, _by_label(trained, row), _targets(trained, row, maps))
         known = dict.fromkeys((*findings.skipped, *skipped))
         findings = replace(findings, images=(*findings.images, made), skipped=tuple(known))
         keep(findings, made)
+    report("explaining", total, total)
     return findings
+
+
+def _tell(report: Report, name: str, before: int, total: int, place: int, call: Call) -> None:
+    report(f"explaining · {name}, {call}", before + place, total)
 
 
 def _decoded(path: Path, trained: Trained, size: int, box: Box | None) -> _Shown:
@@ -127,7 +134,7 @@ def _mask(shape: tuple[int, ...], box: Box) -> np.ndarray:
 
 def _maps(
     built: Sequence[tuple[Call, Any]], network: nn.Module, image: Tensor, targets: Sequence[int], context: Context,
-    tell: Callable[[Call, int], None],
+    tell: Callable[[int, Call], None],
 ) -> tuple[dict[int, list[MapOf]], list[Skipped]]:  # fmt: skip
     """Target -> its maps of an image [1,C,H,W], all targets as one batch; and what does not apply."""
     import torch
@@ -139,7 +146,7 @@ def _maps(
     found: dict[int, list[MapOf]] = {target: [] for target in targets}
     skipped = []
     for place, (call, explainer) in enumerate(built):
-        tell(call, place)
+        tell(place, call)
         again = ExplainAgain(explainer, network, torch.tensor(targets, device=image.device), context)
         try:
             maps = again(images).double().cpu().numpy()
@@ -148,9 +155,6 @@ def _maps(
             continue
         for target, values in zip(targets, maps, strict=True):
             found[target].append(_map_of(call, explainer, values))
-    if len(skipped) == len(built):
-        reasons = "; ".join(f"{one.explainer}: {one.reason}" for one in skipped)
-        raise UsageError(f"no explainer applies to this model: {reasons}", "choose others: xraybench list explainers")
     return found, skipped
 
 
