@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.run.conftest import run_folder, xraybench
+from tests.here import here
+from tests.run.conftest import run_folder
 from xraybench.results import CellRecord, ModelRecord, iterate_records
 from xraybench.tasks import load_task
 
@@ -10,7 +11,7 @@ from xraybench.tasks import load_task
 @pytest.mark.parametrize(("name", "least"), [pytest.param("wrist", 0.9, marks=pytest.mark.slow), ("mnist", 0.99)])
 def test_the_quick_preset_runs_whole(name, least, tmp_path):
     few = ("--explainer", "fast", "--metric", "fast")
-    done = xraybench("run", "--task", name, *few, "--device", "cpu", "--out", str(tmp_path))
+    done = here("run", "--task", name, *few, "--device", "cpu", "--workers", "0", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "failed" not in done.stderr
     cells = [cell for _, cell in iterate_records(run_folder(tmp_path) / "cells", "cell.json", CellRecord)]
