@@ -31,6 +31,7 @@ from xraybench.spec import Context, Twins
 from xraybench.training import Examples, predict
 
 WEIGHTS = "weights.safetensors"
+NO_SEEDS = torch.empty(0, dtype=torch.int64)
 BACKGROUND = 32  # training images an explainer may use as a background
 BATCH = 64  # images at once, at most
 PIXELS = {"cpu": 3 * 320**2, "cuda": 16 * 224**2}  # and of so many pixels: three images hold a densenet169 under 2 GiB
@@ -203,9 +204,9 @@ class Bench:
             else self.normalised(torch.from_numpy(flipped[self.items.positions]).to(self.device))
         )
 
-    def context_of(self, model: nn.Module) -> Context:
-        """What explainers may know beside this model: as `context`, with the device's sweet spot."""
-        return replace(self.context, forward_batch=self.forward_batch(model))
+    def context_of(self, model: nn.Module, seeds: Tensor) -> Context:
+        """What explainers may know beside this model: as `context`, with the images' seeds and the sweet spot."""
+        return replace(self.context, seeds=seeds, forward_batch=self.forward_batch(model))
 
     def forward_batch(self, model: nn.Module) -> int:
         """How many images are forwarded at once where no gradient follows.
@@ -217,14 +218,14 @@ class Bench:
 
     @cached_property
     def context(self) -> Context:
-        """What explainers may know of the training images."""
+        """What explainers may know of the training images; without seeds, which are those of the images explained."""
         rows = self.rows("train")
         chosen = np.random.default_rng(0).choice(rows, min(BACKGROUND, len(rows)), replace=False)
         mean_image = torch.from_numpy(self.prepared.mean_training_image).to(self.device)
         low, high = self.normalised(torch.tensor([0.0, 1.0], device=self.device)[:, None, None])
         baseline = self.normalised(mean_image)
         return Context(
-            baseline, self.images(np.sort(chosen)), low, high, self.seeds, batch_size_of(self.image_size, self.device)
+            baseline, self.images(np.sort(chosen)), low, high, NO_SEEDS, batch_size_of(self.image_size, self.device)
         )
 
     def targets(self, model: nn.Module) -> Tensor:

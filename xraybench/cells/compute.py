@@ -139,7 +139,7 @@ def _compute(desk: Bench, job: CellJob, folder: Path, report: Report) -> CellRec
     model = desk.model(job.model)
     weights = read_record(desk.place.model_folder(job.model) / "model.json", ModelRecord).weights_digest
     built: Explainer | Reference = registry.build(job.kind, job.call)
-    context = desk.context_of(model)
+    context = desk.context_of(model, desk.seeds)
     again = ExplainAgain(built, model, desk.targets(model), context) if isinstance(built, Explainer) else None
     kept = _kept(folder, weights, desk)
     if kept:

@@ -24,7 +24,7 @@ def _annotated(there: Bench, model: nn.Module, built: Explainer | Reference) -> 
     rows = there.regions["finding"].flatten(1).any(1).nonzero()[:, 0].cpu()
     targets = there.targets(model)
     if isinstance(built, Explainer):
-        again = ExplainAgain(built, model, targets, there.context_of(model)).take(rows)
+        again = ExplainAgain(built, model, targets, there.context_of(model, there.seeds)).take(rows)
         maps = again(there.explained_images[rows])
     else:
         maps = drawn(there, built)[rows]

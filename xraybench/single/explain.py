@@ -90,12 +90,12 @@ def explain_images(
     inputs = desk.normalised(torch.from_numpy(np.stack([one.seen for one in shown])).to(desk.device))
     logits = predict(network, inputs).double().cpu().numpy()
     names = _names([one.path.stem for one in shown])
-    run, context, total = trained.run, desk.context_of(network), len(shown) * len(built)
+    run, total = trained.run, len(shown) * len(built)
     findings = Findings(trained.job.label, run.name, run.title, run.phantom, desk.image_size, (), ())
     for number, (one, name, image, row) in enumerate(zip(shown, names, inputs.split(1), logits, strict=True)):
-        seeded = replace(context, seeds=torch.tensor([seed_of("image", one.path.name)]))
+        context = desk.context_of(network, torch.tensor([seed_of("image", one.path.name)]))
         tell = partial(_tell, report, name, number * len(built), total)
-        maps, skipped = _maps(built, network, image, targets_of(request.targets, task, row), seeded, tell)
+        maps, skipped = _maps(built, network, image, targets_of(request.targets, task, row), context, tell)
         if number == 0 and len(skipped) == len(built):
             reasons = "; ".join(f"{each.explainer}: {each.reason}" for each in skipped)
             hint = "choose others: xraybench list explainers"
